@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "config/schema.hpp"
+
+#include "config/quote.hpp"
+#include "config/units.hpp"
+
+#include <chrono>
+
+namespace rolegate::config
+{
+namespace
+{
+
+using namespace std::chrono_literals;
+
+// Not 0: forever or not at all? The latter is `max: 0`, the former leaves clients hanging.
+constexpr duration_range hold_range{1ms, 1h};
+// 0 is refused with a text of its own, see read_timeouts().
+constexpr duration_range session_range{0ms, 24h};
+// For TCP_USER_TIMEOUT 0 would mean the system's default.
+constexpr duration_range user_timeout_range{1ms, 24h};
+// Linux refuses more: MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL (seconds), MAX_TCP_KEEPCNT.
+constexpr duration_range keepalive_range{1s, 32767s};
+constexpr integer_range keepalive_count_range{1, 127};
+constexpr integer_range held_range{0, 1'000'000}; // 0: nobody is held
+
+void read_binds(yaml_reader& in, const yaml_node& node, std::vector<host_port>& out)
+{
+    if (node.kind != yaml_kind::sequence)
+    {
+        out.push_back(read_bind(in, node));
+        return;
+    }
+    in.list(node, "a list", [&](const yaml_node& item) { out.push_back(read_bind(in, item)); });
+}
+
+void read_role(yaml_reader& in, const yaml_node& node, listener_role& out)
+{
+    const auto word = in.choice(
+        node,
+        {"primary", "replica", "read-write", "master"},
+        {"leader",
+         "standby-leader",
+         "read-only",
+         "sync",
+         "async",
+         "quorum",
+         "read-only-sync",
+         "read-only-quorum",
+         "any"}
+    );
+    // Patroni's /read-write and /master answer as /primary does.
+    if (word)
+        out = *word == "replica" ? listener_role::replica : listener_role::primary;
+}
+
+void read_cluster_name(yaml_reader& in, const yaml_node& node, std::string& out)
+{
+    in.text(node, out);
+    if (out.empty() && !in.failed(node))
+        in.fail(node, "expected the name of a cluster, got nothing");
+}
+
+void read_queue(yaml_reader& in, const yaml_node& node, queue_settings& out)
+{
+    const auto read_max = [&](const yaml_node& v)
+    {
+        if (const auto value = in.integer(v, held_range))
+            out.max = static_cast<std::size_t>(*value);
+    };
+    in.map(
+        node,
+        {
+            {"timeout", [&](const yaml_node& v) { in.duration(v, out.timeout, hold_range); }},
+            {"max", read_max},
+        }
+    );
+}
+
+void read_timeouts(yaml_reader& in, const yaml_node& node, listener_timeouts& out)
+{
+    const auto read = [&](const yaml_node& v, milliseconds& target)
+    {
+        in.duration(v, target, session_range);
+        // "Never" everywhere else in these timeouts; taken literally it would end all sessions.
+        if (target == 0ms)
+            in.fail(v, quoted(v.key + ": 0") + " (never) is not supported by this version yet");
+    };
+    in.map(
+        node,
+        {
+            {"handshake", [&](const yaml_node& v) { read(v, out.handshake); }},
+            {"connect", [&](const yaml_node& v) { read(v, out.connect); }},
+            {"client_fin", [&](const yaml_node& v) { read(v, out.client_fin); }},
+        },
+        {"client", "server"}
+    );
+}
+
+void read_keepalive(yaml_reader& in, const yaml_node& node, keepalive_settings& out)
+{
+    // The kernel counts in seconds; a fraction would silently be dropped.
+    const auto read_seconds = [&](const yaml_node& v, milliseconds& target)
+    {
+        in.duration(v, target, keepalive_range);
+        if (target % 1s != 0ms)
+            in.fail(
+                v, quoted(v.key) + " must be whole seconds, got " + quoted(format_duration(target))
+            );
+    };
+    const auto read_count = [&](const yaml_node& v)
+    {
+        if (const auto value = in.integer(v, keepalive_count_range))
+            out.count = static_cast<int>(*value);
+    };
+    in.map(
+        node,
+        {
+            {"idle", [&](const yaml_node& v) { read_seconds(v, out.idle); }},
+            {"interval", [&](const yaml_node& v) { read_seconds(v, out.interval); }},
+            {"count", read_count},
+        }
+    );
+}
+
+// TLS is passed through, which needs no settings; the section is read to refuse the rest.
+void read_listener_tls(yaml_reader& in, const yaml_node& node)
+{
+    in.map(
+        node,
+        {{"mode", [&](const yaml_node& v) { in.choice(v, {"passthrough"}, {"terminate"}); }}},
+        {"cert", "key", "ca", "min_version"}
+    );
+}
+
+// One algorithm exists; the key is read so that it may be written down.
+void read_balance(yaml_reader& in, const yaml_node& node)
+{
+    in.choice(node, {"roundrobin"}, {"leastconn", "random", "first", "source"});
+}
+
+} // namespace
+
+listener_settings read_listener(yaml_reader& in, const yaml_node& node)
+{
+    listener_settings out;
+    out.name = node.key;
+    in.map(
+        node,
+        {
+            {"bind", [&](const yaml_node& v) { read_binds(in, v, out.bind); }},
+            {"cluster", [&](const yaml_node& v) { read_cluster_name(in, v, out.cluster); }},
+            {"role", [&](const yaml_node& v) { read_role(in, v, out.role); }},
+            {"balance", [&](const yaml_node& v) { read_balance(in, v); }},
+            {"queue", [&](const yaml_node& v) { read_queue(in, v, out.queue); }},
+            {"timeouts", [&](const yaml_node& v) { read_timeouts(in, v, out.timeouts); }},
+            {"keepalive", [&](const yaml_node& v) { read_keepalive(in, v, out.keepalive); }},
+            {"tcp_user_timeout",
+             [&](const yaml_node& v) { in.duration(v, out.tcp_user_timeout, user_timeout_range); }},
+            {"tls", [&](const yaml_node& v) { read_listener_tls(in, v); }},
+        },
+        {"lag",
+         "lag_time",
+         "replication_state",
+         "tags",
+         "prefer",
+         "fallback",
+         "maxconn",
+         "on_marked_down",
+         "drain",
+         "server_tls",
+         "accept_proxy",
+         "allow"}
+    );
+    in.require(node, {"bind", "cluster", "role"});
+    return out;
+}
+
+} // namespace rolegate::config

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "config/validate.hpp"
+
+#include "config/address.hpp"
+#include "config/quote.hpp"
+#include "config/suggest.hpp"
+#include "config/units.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+namespace rolegate::config
+{
+namespace
+{
+
+using findings = std::vector<finding>;
+
+void check_members(const patroni_settings& patroni, const std::string& path, findings& out)
+{
+    if (patroni.members.empty())
+        out.push_back({{path + "/members"}, "at least one member is needed"});
+
+    std::set<std::string> seen;
+    for (std::size_t i = 0; i < patroni.members.size(); ++i)
+    {
+        const host_port& member = patroni.members[i];
+        if (member.host.empty()) // unreadable, reported already
+            continue;
+        const std::string address = format_address(member);
+        if (!seen.insert(address).second)
+            out.push_back(
+                {{path + "/members/" + std::to_string(i)}, "duplicate member " + quoted(address)}
+            );
+    }
+}
+
+void check_tls(const rest_tls& tls, const std::string& path, findings& out)
+{
+    const std::string cert = path + "/tls/cert";
+    const std::string key = path + "/tls/key";
+    if (!tls.cert.empty() && tls.key.empty())
+        out.push_back({{cert, key}, "'cert' needs 'key' beside it"});
+    if (tls.cert.empty() && !tls.key.empty())
+        out.push_back({{key, cert}, "'key' needs 'cert' beside it"});
+}
+
+void check_cluster(const cluster_settings& cluster, findings& out)
+{
+    const std::string path = "clusters/" + cluster.name;
+    const std::string patroni_path = path + "/patroni";
+    const patroni_settings& patroni = cluster.patroni;
+
+    check_members(patroni, patroni_path, out);
+    if (patroni.tls)
+        check_tls(*patroni.tls, patroni_path, out);
+    if (patroni.fast_interval > patroni.interval)
+        out.push_back(
+            {{patroni_path + "/fast_interval", patroni_path + "/interval"},
+             "'fast_interval' (" + format_duration(patroni.fast_interval) +
+                 ") is longer than 'interval' (" + format_duration(patroni.interval) + ")"}
+        );
+    // Otherwise every view is stale before the next poll can renew it.
+    if (cluster.stale_after && *cluster.stale_after <= patroni.interval)
+        out.push_back(
+            {{path + "/stale_after", patroni_path + "/interval"},
+             "'stale_after' (" + format_duration(*cluster.stale_after) +
+                 ") must be longer than 'interval' (" + format_duration(patroni.interval) + ")"}
+        );
+}
+
+void check_cluster_names(const settings& s, findings& out)
+{
+    std::vector<std::string> names;
+    for (const cluster_settings& cluster : s.clusters)
+        names.push_back(cluster.name);
+    // Without any cluster there is one problem, not one per listener.
+    if (names.empty())
+        return;
+
+    // A hint looks at every name. Somebody with more typos than this renamed something, and in a
+    // file of ten thousand listeners the hints would take minutes.
+    int hints_left = 20;
+    for (const listener_settings& listener : s.listeners)
+    {
+        if (listener.cluster.empty()) // missing, reported already
+            continue;
+        if (std::ranges::find(names, listener.cluster) != names.end())
+            continue;
+        const std::string hint =
+            hints_left-- > 0 ? did_you_mean(listener.cluster, names) : std::string();
+        out.push_back(
+            {{"listeners/" + listener.name + "/cluster"},
+             "unknown cluster " + quoted(listener.cluster) + hint}
+        );
+    }
+}
+
+struct bound
+{
+    std::string owner;
+    std::string key;
+    host_port address;
+};
+
+std::vector<bound> all_binds(const settings& s)
+{
+    std::vector<bound> out;
+    for (const listener_settings& listener : s.listeners)
+    {
+        for (std::size_t i = 0; i < listener.bind.size(); ++i)
+            out.push_back(
+                {"listener " + quoted(listener.name),
+                 "listeners/" + listener.name + "/bind/" + std::to_string(i),
+                 listener.bind[i]}
+            );
+    }
+    out.push_back({"admin", "admin/bind", s.admin.bind});
+    return out;
+}
+
+// Binds of one port and family, the first of each host.
+class occupied
+{
+public:
+    // The bind that `b` collides with, else nullptr and `b` is added. A wildcard collides with
+    // every address of its family.
+    const bound* add(const bound& b)
+    {
+        const std::string host = is_wildcard(b.address) ? "" : b.address.host;
+        if (host.empty() && !by_host_.empty())
+            return by_host_.begin()->second;
+        for (const std::string& other : {std::string(), host})
+        {
+            const auto found = by_host_.find(other);
+            if (found != by_host_.end())
+                return found->second;
+        }
+        by_host_.emplace(host, &b);
+        return nullptr;
+    }
+
+private:
+    std::map<std::string, const bound*> by_host_; // "" is the wildcard
+};
+
+// Not left to bind(): sockets with SO_REUSEPORT may share an address, and the kernel would spread
+// the clients of one listener over both.
+void check_binds(const settings& s, findings& out)
+{
+    const std::vector<bound> binds = all_binds(s);
+    std::map<std::pair<std::uint16_t, address_family>, occupied> ports;
+    for (const bound& b : binds)
+    {
+        if (b.address.port == 0) // the kernel picks a free one
+            continue;
+        const bound* const other = ports[{b.address.port, family_of(b.address)}].add(b);
+        if (other != nullptr)
+            out.push_back(
+                {{b.key, other->key},
+                 b.owner + " cannot bind " + quoted(format_address(b.address)) + ": " +
+                     other->owner + " binds " + quoted(format_address(other->address))}
+            );
+    }
+}
+
+} // namespace
+
+std::vector<finding> validate(const settings& s)
+{
+    findings out;
+    if (s.clusters.empty())
+        out.push_back({{"clusters"}, "at least one cluster is needed"});
+    for (const cluster_settings& cluster : s.clusters)
+        check_cluster(cluster, out);
+
+    if (s.listeners.empty())
+        out.push_back({{"listeners"}, "at least one listener is needed"});
+    for (const listener_settings& listener : s.listeners)
+    {
+        if (listener.bind.empty())
+            out.push_back({{"listeners/" + listener.name + "/bind"}, "at least one bind is needed"}
+            );
+    }
+    check_cluster_names(s, out);
+    check_binds(s, out);
+    return out;
+}
+
+} // namespace rolegate::config

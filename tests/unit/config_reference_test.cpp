@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// config/reference.yaml cannot rot: it is loaded, compared with the defaults in settings.hpp, and
+// must mention every key that print() knows.
+#include "config/load.hpp"
+#include "config/print.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+using namespace rolegate::config;
+using namespace std::chrono_literals;
+
+namespace
+{
+
+std::optional<std::string> no_environment(const std::string&)
+{
+    return std::nullopt;
+}
+
+std::string reference_text()
+{
+    std::ifstream in(ROLEGATE_SOURCE_DIR "/config/reference.yaml");
+    REQUIRE(in.good());
+    std::ostringstream out;
+    out << in.rdbuf();
+    return out.str();
+}
+
+settings load_sound(const std::string& yaml)
+{
+    const load_result loaded = load_text(yaml, "reference.yaml", no_environment);
+    for (const problem& p : loaded.problems)
+        FAIL_CHECK(to_string(p));
+    return loaded.value;
+}
+
+std::string first_word(const std::string& line)
+{
+    std::istringstream in(line);
+    std::string word;
+    in >> word;
+    return word;
+}
+
+// Prose starts with "# ", a key that is unset by default with "#" alone.
+std::string with_unset_keys(const std::string& yaml)
+{
+    std::istringstream in(yaml);
+    std::string out;
+    for (std::string line; std::getline(in, line);)
+    {
+        const std::size_t mark = line.find_first_not_of(' ');
+        if (mark != std::string::npos && line[mark] == '#' && line.substr(mark, 2) != "# " &&
+            line.size() > mark + 1)
+            line.erase(mark, 1);
+        out += line + "\n";
+    }
+    return out;
+}
+
+// "a.b.c" of every key of block-style YAML; entries of clusters and listeners count as "*".
+std::set<std::string> key_paths(const std::string& yaml)
+{
+    std::set<std::string> out;
+    std::vector<std::pair<std::size_t, std::string>> above;
+    std::istringstream in(yaml);
+    for (std::string line; std::getline(in, line);)
+    {
+        const std::size_t indent = line.find_first_not_of(' ');
+        const std::string word = first_word(line);
+        if (word.empty() || word.front() == '#' || word.back() != ':')
+            continue;
+        while (!above.empty() && above.back().first >= indent)
+            above.pop_back();
+        std::string path = above.empty() ? "" : above.back().second + ".";
+        path += path == "clusters." || path == "listeners." ? "*" : word.substr(0, word.size() - 1);
+        out.insert(path);
+        above.emplace_back(indent, path);
+    }
+    return out;
+}
+
+// Every optional part is set, so print() shows every key there is.
+settings full_settings()
+{
+    settings s;
+    cluster_settings cluster;
+    cluster.name = "main";
+    cluster.patroni.members = {{"10.0.3.141", 8008}, {"10.0.3.201", 8008}, {"10.0.3.68", 8008}};
+    cluster.patroni.tls = rest_tls{};
+    cluster.stale_after = 10s;
+    s.clusters.push_back(cluster);
+    listener_settings listener;
+    listener.name = "write";
+    listener.bind = {{"*", 5432}};
+    listener.cluster = "main";
+    s.listeners.push_back(listener);
+    listener.name = "read";
+    listener.bind = {{"*", 5433}};
+    listener.role = listener_role::replica;
+    s.listeners.push_back(listener);
+    return s;
+}
+
+} // namespace
+
+TEST_SUITE_BEGIN("config/reference");
+
+TEST_CASE("the values of the reference are the defaults")
+{
+    settings expected = full_settings();
+    expected.clusters[0].patroni.tls.reset();
+    expected.clusters[0].stale_after.reset();
+
+    CHECK(load_sound(reference_text()) == expected);
+}
+
+TEST_CASE("the unset keys of the reference are right, too")
+{
+    CHECK(load_sound(with_unset_keys(reference_text())) == full_settings());
+}
+
+TEST_CASE("the reference mentions every key, and no other")
+{
+    CHECK(key_paths(with_unset_keys(reference_text())) == key_paths(print(full_settings())));
+}
+
+TEST_CASE("the reference fits a terminal of 100 columns and has no tab")
+{
+    std::istringstream in(reference_text());
+    for (std::string line; std::getline(in, line);)
+    {
+        CAPTURE(line);
+        CHECK(line.size() <= 100);
+        CHECK(line.find('\t') == std::string::npos);
+    }
+}
+
+TEST_SUITE_END();
