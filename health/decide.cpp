@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// The way of a belief: who holds the lock -> who may be written to -> who may be read from.
+// Each verdict carries the rule that made it; `rolegate explain` prints it.
+#include "health/decide.hpp"
+
+#include "health/lock.hpp"
+#include "health/reader.hpp"
+#include "health/writer.hpp"
+
+#include <algorithm>
+
+namespace rolegate::health
+{
+
+namespace
+{
+
+using namespace std::chrono_literals;
+
+// A member that is no longer listed stays in the picture this long, so that people (and
+// `explain`) can see where it went.
+constexpr auto forget_after = 10min;
+
+constexpr auto default_stale_after = 10s;
+
+member base_of(const scene& s, const member* before, const listed_member* listed)
+{
+    member m = before ? *before : member{};
+    m.write = {};
+    m.read = {};
+    if (listed)
+    {
+        m.name = listed->name;
+        m.host = listed->host;
+        m.port = listed->port;
+        m.api_url = listed->api_url;
+        m.role = listed->role;
+        m.state = listed->state;
+        m.state_text = listed->state_text;
+        m.timeline = listed->timeline;
+        m.lag_bytes = listed->lag_bytes;
+        m.listed_seen = s.now;
+    }
+    if (s.listing)
+        m.listed = listed != nullptr;
+
+    if (const auto address = s.seen.addresses.find(m.host); address != s.seen.addresses.end())
+        m.address = address->second;
+    if (const auto* w = s.word_of(m.name))
+    {
+        m.role = w->role;
+        m.state = w->state;
+        m.state_text = w->state_text;
+        if (w->timeline)
+            m.timeline = w->timeline;
+    }
+    if (const auto* r = s.report_of(m.name))
+    {
+        m.error = r->error;
+        if (r->word)
+            m.word_seen = r->seen;
+    }
+    return m;
+}
+
+std::vector<member> members_in_sight(const scene& s)
+{
+    std::vector<member> out;
+    if (s.listing)
+        for (const auto& listed : s.listing->members)
+            out.push_back(base_of(s, s.before.find(listed.name), &listed));
+    for (const auto& m : s.before.members)
+    {
+        const bool has = std::ranges::find(out, m.name, &member::name) != out.end();
+        if (!has && s.now - m.listed_seen <= forget_after)
+            out.push_back(base_of(s, &m, nullptr));
+    }
+    std::ranges::sort(out, {}, &member::name);
+    return out;
+}
+
+void remember_history(const scene& s, topology& t, const writer& w)
+{
+    if (w.verdict.verdict != admission::open)
+        return;
+    const auto* word = s.word_of(w.name);
+    if (!word)
+        return;
+    if (word->timeline && *word->timeline > t.highest_timeline)
+    {
+        t.highest_timeline = *word->timeline;
+        t.timeline_since = s.now;
+    }
+    if (t.system_identifier.empty())
+        t.system_identifier = word->database_system_identifier;
+}
+
+std::optional<time_point> confirmed_at(const scene& s, const writer& w)
+{
+    auto latest = s.before.confirmed;
+    if (s.lock.what != lock_belief::kind::unknown)
+        latest = std::max(latest.value_or(s.lock.seen), s.lock.seen);
+    else if (w.verdict.verdict == admission::open)
+        latest = std::max(latest.value_or(time_point{}), s.report_of(w.name)->seen);
+    return latest;
+}
+
+// An open verdict needs somewhere to go.
+void close_unreachable(grant& g, const member& m)
+{
+    if (g.verdict != admission::open || (!m.address.empty() && m.port != 0))
+        return;
+    g = {
+        admission::keep,
+        "no-address",
+        m.host.empty() ? "its address is not known"
+                       : "its host name " + quoted(m.host) + " has no address"};
+}
+
+} // namespace
+
+topology decide(const evidence& seen, const policy& rules, const topology& before, time_point now)
+{
+    scene s{seen, rules, before, now, believe_lock(seen, before.lock, rules.fresh_for, now)};
+    if (const auto* report = report_behind(seen, s.lock))
+        s.listing = &report->listing;
+
+    topology t;
+    t.cluster = rules.cluster;
+    t.began = before.began;
+    t.lock = s.lock;
+    t.pause = s.listing ? s.listing->pause : before.pause;
+    t.highest_timeline = before.highest_timeline;
+    t.timeline_since = before.timeline_since;
+    t.system_identifier = before.system_identifier;
+    t.stale_after = rules.stale_after.value_or(seen.ttl.value_or(default_stale_after));
+
+    const auto w = find_writer(s);
+    remember_history(s, t, w);
+    t.confirmed = confirmed_at(s, w);
+
+    t.members = members_in_sight(s);
+    for (auto& m : t.members)
+    {
+        m.write = m.name == w.name ? w.verdict : no_writer(s);
+        m.read = read_grant(s, t, m);
+        close_unreachable(m.write, m);
+        close_unreachable(m.read, m);
+    }
+
+    const bool changed = !same_belief(before, t);
+    t.generation = before.generation + (changed ? 1 : 0);
+    t.cause = changed ? cause_of_change(before, t) : before.cause;
+    return t;
+}
+
+} // namespace rolegate::health

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// What the sources have seen, with the time each thing was observed. Sources only fill this in;
+// what follows from it is decided in decide.hpp alone.
+#pragma once
+
+#include "health/member.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rolegate::health
+{
+
+// The word: what a member says of itself. Body of GET /patroni (or of any health check).
+struct member_word
+{
+    member_state state = member_state::unknown;
+    member_role role = member_role::unknown;
+    std::string state_text; // as spelled, for people
+    std::string role_text;
+    std::optional<std::uint32_t> timeline;
+    std::optional<std::int64_t> lsn; // bytes; primary: written, replica: replayed
+    std::string replication_state;   // "" = absent; from Patroni 3.0.4 on
+    bool sync_standby = false;
+    bool quorum_standby = false;
+    bool pause = false;
+    bool failsafe_mode_is_active = false;
+    bool cluster_unlocked = false;
+    bool noloadbalance = false;             // tags.noloadbalance
+    std::string database_system_identifier; // "" = absent
+    std::string patroni_version;            // "3.0.2"; "" = absent
+    std::string scope;
+    std::string name; // from Patroni 3.2 on
+
+    friend bool operator==(const member_word&, const member_word&) = default;
+};
+
+// A member as GET /cluster lists it: the DCS's keys at second hand.
+struct listed_member
+{
+    std::string name;
+    bool holds_lock = false;                 // role "leader" or "standby_leader"
+    member_role role = member_role::unknown; // leader -> primary, standby_leader, else replica
+    member_state state = member_state::unknown;
+    std::string role_text;
+    std::string state_text;
+    std::string host; // "" = absent: the member cannot be reached
+    std::uint16_t port = 0;
+    std::string api_url; // "http://10.0.0.1:8008/patroni"; "" = absent
+    std::optional<std::uint32_t> timeline;
+    std::optional<std::int64_t> lag_bytes; // absent or "unknown" = nullopt, never zero
+    bool noloadbalance = false;
+
+    friend bool operator==(const listed_member&, const listed_member&) = default;
+};
+
+// Body of GET /cluster.
+struct cluster_listing
+{
+    std::vector<listed_member> members;
+    std::string scope; // "" before Patroni 3.2
+    bool pause = false;
+
+    // The lock's holder, nullptr when the leader key is absent.
+    [[nodiscard]] const listed_member* leader() const noexcept
+    {
+        for (const auto& m : members)
+            if (m.holds_lock)
+                return &m;
+        return nullptr;
+    }
+
+    [[nodiscard]] const listed_member* find(const std::string& name) const noexcept
+    {
+        for (const auto& m : members)
+            if (m.name == name)
+                return &m;
+        return nullptr;
+    }
+
+    friend bool operator==(const cluster_listing&, const cluster_listing&) = default;
+};
+
+// One member's latest listing of the cluster: the lock at second hand.
+struct lock_report
+{
+    cluster_listing listing;
+    time_point seen{};  // when the answer was complete
+    time_point since{}; // since when this reporter has named this holder (or none)
+};
+
+// What asking one member for its word has brought so far.
+struct word_report
+{
+    std::optional<member_word> word; // the last good answer, however old
+    time_point seen{};               // when that answer was complete
+    std::optional<bool> holds_lock;  // status 200 or 503 of GET /primary; unset: not asked so
+    time_point holds_lock_seen{};
+    std::string error; // why the last request failed; "" = it did not
+    time_point error_seen{};
+
+    // The last request was answered.
+    [[nodiscard]] bool answers() const noexcept { return word && error.empty(); }
+};
+
+struct evidence
+{
+    std::map<std::string, lock_report> reports;   // by the reporter's REST address, HOST:PORT
+    std::map<std::string, word_report> words;     // by member name
+    std::map<std::string, std::string> addresses; // host name or address -> numeric address
+    std::optional<std::chrono::milliseconds> ttl; // the cluster's, from GET /config
+};
+
+} // namespace rolegate::health

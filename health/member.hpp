@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// One PostgreSQL instance of a cluster, in Patroni's words. Plain values: no Asio, no addresses
+// that would have to be resolved.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace rolegate::health
+{
+
+using clock = std::chrono::steady_clock;
+using time_point = clock::time_point;
+
+// What a member is. `primary` stands for Patroni's "master" (up to 3.3) and "primary" (from 4.0).
+enum class member_role
+{
+    unknown, // "demoted", "promoted", "uninitialized", or a word we do not know
+    primary,
+    replica,
+    standby_leader,
+};
+
+// Whether its PostgreSQL works, as Patroni's `state` says.
+enum class member_state
+{
+    unknown,  // Patroni thinks it runs but could not ask it, or a word we do not know
+    running,  // also "streaming" and "in archive recovery", which /cluster says of replicas
+    starting, // "starting", "restarting", "initializing new cluster", "creating replica", ...
+    stopping,
+    stopped, // also "stop failed", "start failed", "restart failed", ...
+    crashed,
+};
+
+[[nodiscard]] const char* to_string(member_role r) noexcept;
+[[nodiscard]] const char* to_string(member_state s) noexcept;
+
+} // namespace rolegate::health

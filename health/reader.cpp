@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "health/reader.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace rolegate::health
+{
+
+namespace
+{
+
+using namespace std::chrono_literals;
+
+// A replica that served before a promotion may take this long to follow the new primary: one
+// loop_wait of Patroni (10 s) to notice, one to repair, and some slack.
+constexpr auto follow_grace = 30s;
+
+// Patroni 3.0.4 and later say whether a replica streams; there, silence means that it does not.
+bool tells_replication_state(const member_word& w)
+{
+    int part[3] = {0, 0, 0};
+    int i = 0;
+    for (const char c : w.patroni_version)
+    {
+        if (c == '.' && ++i == 3)
+            break;
+        if (c >= '0' && c <= '9' && part[i] < 1000)
+            part[i] = part[i] * 10 + (c - '0');
+    }
+    return std::ranges::lexicographical_compare(std::array{3, 0, 3}, part);
+}
+
+grant read_by_word(const scene& s, const member& m, const member_word& w)
+{
+    if (w.role == member_role::primary)
+        return {admission::closed, "is-primary", "is a primary"};
+    if (m.name == s.lock.holder)
+        return {admission::keep, "holds-lock", "holds the leader lock, it is being promoted"};
+    if (w.role != member_role::replica)
+        return {admission::keep, "not-replica", "its role is " + quoted(w.role_text)};
+    if (w.state != member_state::running)
+        return {admission::keep, "not-running", "its state is " + quoted(w.state_text)};
+    const auto& id = s.before.system_identifier;
+    if (!id.empty() && !w.database_system_identifier.empty() && w.database_system_identifier != id)
+        return {admission::closed, "other-system", "it belongs to another cluster"};
+    if (w.noloadbalance)
+        return {admission::keep, "noloadbalance", "tagged noloadbalance"};
+    if (!w.replication_state.empty() && w.replication_state != "streaming")
+        return {
+            admission::keep, "not-streaming", "its replication is " + quoted(w.replication_state)};
+    if (w.replication_state.empty() && tells_replication_state(w))
+        return {admission::keep, "not-streaming", "it receives nothing from the primary"};
+    return {admission::open, "running-replica", "is a running replica"};
+}
+
+// The member is silent, but its own key in the DCS still says that it runs: Patroni's REST API may
+// be down while the standby is good.
+grant read_by_listing(const scene& s, const member& m, const listed_member* listed)
+{
+    if (!listed)
+        return {
+            admission::keep,
+            "silent",
+            m.listed ? "does not answer, and nobody lists the members" : "is no longer a member"};
+    if (listed->holds_lock)
+        return {admission::keep, "holds-lock", "holds the leader lock"};
+    if (listed->role != member_role::replica || listed->state != member_state::running)
+        return {
+            admission::keep,
+            "not-running",
+            "does not answer; listed as " + quoted(listed->role_text) + " in state " +
+                quoted(listed->state_text)};
+    if (listed->noloadbalance)
+        return {admission::keep, "noloadbalance", "tagged noloadbalance"};
+    // Not asked yet: its own word is milliseconds away.
+    const auto* said = s.report_of(m.name);
+    if (!said || (!said->word && said->error.empty()))
+        return {admission::keep, "unheard", "has not been heard yet"};
+    // Its key lives on for a ttl after its Patroni died; a primary that fell silent is no replica.
+    if (said->word && said->word->role == member_role::primary)
+        return {admission::keep, "silent", "was a primary when last heard"};
+    return {
+        admission::open,
+        "listed-replica",
+        "is listed as a running replica; its REST API does not answer"};
+}
+
+// A member that newly comes in must follow the present timeline: an old primary that returns may
+// hold rows nobody else has. One that served all along gets time to follow.
+grant follows_timeline(const scene& s, const topology& now_believed, const member& m, grant g)
+{
+    const auto highest = now_believed.highest_timeline;
+    if (g.verdict != admission::open || !m.timeline || *m.timeline >= highest)
+        return g;
+    if (s.was_open_for_reads(m.name) && s.now - now_believed.timeline_since <= follow_grace)
+        return g;
+    return {
+        admission::keep,
+        "old-timeline",
+        "is on timeline " + std::to_string(*m.timeline) + ", the primary on " +
+            std::to_string(highest)};
+}
+
+} // namespace
+
+grant read_grant(const scene& s, const topology& now_believed, const member& m)
+{
+    const auto* listed = s.listing ? s.listing->find(m.name) : nullptr;
+    const auto* w = s.word_of(m.name);
+    const auto g = w ? read_by_word(s, m, *w) : read_by_listing(s, m, listed);
+    return follows_timeline(s, now_believed, m, g);
+}
+
+} // namespace rolegate::health

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "health/resolve.hpp"
+
+namespace rolegate::health
+{
+
+namespace
+{
+
+using namespace std::chrono_literals;
+
+constexpr auto refresh_every = 30s;
+constexpr auto retry_every = 2s; // after a look-up that failed
+
+// Cluster members come and go by name in containers; more names than this are not kept.
+constexpr std::size_t max_names = 4096;
+
+} // namespace
+
+name_cache::name_cache(boost::asio::io_context& control, std::function<void()> changed)
+    : resolver_(control), changed_(std::move(changed))
+{
+}
+
+void name_cache::want(const std::string& host)
+{
+    if (host.empty())
+        return;
+    boost::system::error_code ec;
+    if (boost::asio::ip::make_address(host, ec); !ec)
+    {
+        addresses_.try_emplace(host, host);
+        return;
+    }
+    if (asked_.size() >= max_names && !asked_.contains(host))
+        return;
+    auto& e = asked_[host];
+    const auto every = addresses_.contains(host) ? refresh_every : retry_every;
+    if (e.in_flight || (e.asked != time_point{} && clock::now() - e.asked < every))
+        return;
+    e.in_flight = true;
+    e.asked = clock::now();
+    resolver_.async_resolve(
+        host,
+        "",
+        [this, host](const auto& error, const auto& results) { answered(host, error, results); }
+    );
+}
+
+void name_cache::answered(
+    const std::string& host,
+    const boost::system::error_code& ec,
+    const boost::asio::ip::tcp::resolver::results_type& results
+)
+{
+    if (ec == boost::asio::error::operation_aborted)
+        return;
+    asked_[host].in_flight = false;
+    if (ec || results.empty())
+        return;
+    auto& known = addresses_[host];
+    // Resolvers shuffle: an address that is still among the answers is kept.
+    for (const auto& r : results)
+        if (r.endpoint().address().to_string() == known)
+            return;
+    known = results.begin()->endpoint().address().to_string();
+    changed_();
+}
+
+} // namespace rolegate::health

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// One decision's material: the evidence, the rules, what was believed before, and the lock as it
+// is believed now. Shared by decide, writer and reader; of no use to anybody else. Pure.
+#pragma once
+
+#include "health/decide.hpp"
+
+#include <string>
+
+namespace rolegate::health
+{
+
+struct scene
+{
+    const evidence& seen;
+    const policy& rules;
+    const topology& before;
+    time_point now;
+    lock_belief lock;
+    const cluster_listing* listing = nullptr; // nullptr while the lock is unknown
+
+    [[nodiscard]] const word_report* report_of(const std::string& name) const
+    {
+        const auto it = seen.words.find(name);
+        return it == seen.words.end() ? nullptr : &it->second;
+    }
+
+    // What a member says of itself, if it has said so lately and still answers.
+    [[nodiscard]] const member_word* word_of(const std::string& name) const
+    {
+        const auto* r = report_of(name);
+        return r && r->answers() && now - r->seen <= rules.fresh_for ? &*r->word : nullptr;
+    }
+
+    [[nodiscard]] bool was_open_for_writes(const std::string& name) const
+    {
+        const auto* m = before.find(name);
+        return m && m->write.verdict == admission::open;
+    }
+
+    [[nodiscard]] bool was_open_for_reads(const std::string& name) const
+    {
+        const auto* m = before.find(name);
+        return m && m->read.verdict == admission::open;
+    }
+};
+
+[[nodiscard]] inline bool says_running_primary(const member_word& w)
+{
+    return w.state == member_state::running && w.role == member_role::primary;
+}
+
+[[nodiscard]] inline std::string quoted(const std::string& text)
+{
+    return "'" + text + "'";
+}
+
+} // namespace rolegate::health

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "health/schedule.hpp"
+
+#include <algorithm>
+
+namespace rolegate::health
+{
+
+namespace
+{
+
+using namespace std::chrono_literals;
+
+constexpr int latency_factor = 4;
+constexpr auto ttl_interval = 30s; // the ttl changes by an operator's hand only
+constexpr auto idle_wait = 1s;     // nothing known to be due: everything is in flight
+
+class planner
+{
+public:
+    planner(const std::vector<rest_endpoint>& endpoints, const pace& p, time_point now)
+        : endpoints_(endpoints), pace_(p), now_(now), busy_(endpoints.size(), false)
+    {
+        plan_.next = now + idle_wait;
+        for (std::size_t i = 0; i < endpoints.size(); ++i)
+            busy_[i] = endpoints[i].in_flight;
+    }
+
+    plan make()
+    {
+        // The word of the members in focus first: while they are asked, others list the cluster.
+        ask_words(true);
+        if (pace_.have_listing)
+            ask_one_listing();
+        else
+            ask_every_seed();
+        ask_words(false);
+        ask_ttl();
+        return std::move(plan_);
+    }
+
+private:
+    [[nodiscard]] bool in_focus(const rest_endpoint& e) const
+    {
+        return std::ranges::find(pace_.focus, e.member) != pace_.focus.end();
+    }
+
+    [[nodiscard]] time_point rested(const rest_endpoint& e) const
+    {
+        if (e.finished == time_point{})
+            return now_;
+        const auto spacing = e.failed ? pace_.interval : latency_factor * e.latency;
+        return e.finished + spacing;
+    }
+
+    // Asks now, or notes when it will be time.
+    void ask_when(std::size_t i, question what, time_point due)
+    {
+        due = std::max(due, rested(endpoints_[i]));
+        if (due > now_)
+        {
+            plan_.next = std::min(plan_.next, due);
+            return;
+        }
+        busy_[i] = true;
+        plan_.asks.push_back({i, what});
+    }
+
+    void ask_words(bool focus)
+    {
+        for (std::size_t i = 0; i < endpoints_.size(); ++i)
+        {
+            const auto& e = endpoints_[i];
+            if (busy_[i] || e.member.empty() || in_focus(e) != focus)
+                continue;
+            const auto every = pace_.fast && focus ? pace_.fast_interval : pace_.interval;
+            const auto what = pace_.lock_doubtful ? question::claim : question::word;
+            ask_when(i, what, e.word_asked == time_point{} ? now_ : e.word_asked + every);
+        }
+    }
+
+    // In turn, so that no reporter's stale view rules for long; one that failed only when all did.
+    void ask_one_listing()
+    {
+        const auto every = pace_.fast ? pace_.fast_interval : pace_.interval;
+        const auto due = pace_.listing_asked + every;
+        if (due > now_)
+        {
+            plan_.next = std::min(plan_.next, due);
+            return;
+        }
+        std::size_t best = endpoints_.size();
+        for (std::size_t i = 0; i < endpoints_.size(); ++i)
+        {
+            if (busy_[i])
+                continue;
+            if (rested(endpoints_[i]) > now_)
+                plan_.next = std::min(plan_.next, rested(endpoints_[i]));
+            else if (best == endpoints_.size() || before(endpoints_[i], endpoints_[best]))
+                best = i;
+        }
+        if (best < endpoints_.size())
+            ask_when(best, question::listing, now_);
+    }
+
+    [[nodiscard]] static bool before(const rest_endpoint& a, const rest_endpoint& b)
+    {
+        if (a.failed != b.failed)
+            return b.failed;
+        return a.listing_asked < b.listing_asked;
+    }
+
+    // Nobody has listed the members yet: a seed that hangs must not delay the others.
+    void ask_every_seed()
+    {
+        for (std::size_t i = 0; i < endpoints_.size(); ++i)
+            if (!busy_[i])
+                ask_when(
+                    i,
+                    question::listing,
+                    endpoints_[i].listing_asked == time_point{}
+                        ? now_
+                        : endpoints_[i].listing_asked + pace_.interval
+                );
+    }
+
+    void ask_ttl()
+    {
+        if (!pace_.have_listing || pace_.fast)
+            return;
+        if (pace_.ttl_asked != time_point{} && pace_.ttl_asked + ttl_interval > now_)
+            return;
+        for (std::size_t i = 0; i < endpoints_.size(); ++i)
+            if (!busy_[i] && !endpoints_[i].failed && rested(endpoints_[i]) <= now_)
+            {
+                ask_when(i, question::ttl, now_);
+                return;
+            }
+    }
+
+    const std::vector<rest_endpoint>& endpoints_;
+    const pace& pace_;
+    time_point now_;
+    std::vector<bool> busy_;
+    plan plan_;
+};
+
+} // namespace
+
+plan make_plan(const std::vector<rest_endpoint>& endpoints, const pace& p, time_point now)
+{
+    return planner(endpoints, p, now).make();
+}
+
+} // namespace rolegate::health

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "health/topology.hpp"
+
+#include <algorithm>
+
+namespace rolegate::health
+{
+
+const char* to_string(member_role r) noexcept
+{
+    switch (r)
+    {
+    case member_role::primary:
+        return "primary";
+    case member_role::replica:
+        return "replica";
+    case member_role::standby_leader:
+        return "standby_leader";
+    case member_role::unknown:
+        break;
+    }
+    return "unknown";
+}
+
+const char* to_string(member_state s) noexcept
+{
+    switch (s)
+    {
+    case member_state::running:
+        return "running";
+    case member_state::starting:
+        return "starting";
+    case member_state::stopping:
+        return "stopping";
+    case member_state::stopped:
+        return "stopped";
+    case member_state::crashed:
+        return "crashed";
+    case member_state::unknown:
+        break;
+    }
+    return "unknown";
+}
+
+const char* to_string(admission a) noexcept
+{
+    switch (a)
+    {
+    case admission::open:
+        return "open";
+    case admission::keep:
+        return "keep";
+    case admission::closed:
+        break;
+    }
+    return "closed";
+}
+
+const member* topology::find(std::string_view name) const noexcept
+{
+    const auto it = std::ranges::find(members, name, &member::name);
+    return it == members.end() ? nullptr : &*it;
+}
+
+const member* topology::primary() const noexcept
+{
+    const auto it = std::ranges::find_if(
+        members, [](const member& m) { return m.write.verdict == admission::open; }
+    );
+    return it == members.end() ? nullptr : &*it;
+}
+
+namespace
+{
+
+// Lag and LSNs move all the time and are no change of belief.
+bool same_member(const member& a, const member& b) noexcept
+{
+    return a.name == b.name && a.host == b.host && a.port == b.port && a.address == b.address &&
+           a.role == b.role && a.state == b.state && a.timeline == b.timeline &&
+           a.listed == b.listed && a.write.verdict == b.write.verdict &&
+           a.read.verdict == b.read.verdict && std::string_view(a.write.rule) == b.write.rule &&
+           std::string_view(a.read.rule) == b.read.rule;
+}
+
+} // namespace
+
+bool same_belief(const topology& a, const topology& b) noexcept
+{
+    return a.lock.what == b.lock.what && a.lock.holder == b.lock.holder && a.pause == b.pause &&
+           a.highest_timeline == b.highest_timeline && a.system_identifier == b.system_identifier &&
+           a.stale_after == b.stale_after && a.confirmed.has_value() == b.confirmed.has_value() &&
+           std::ranges::equal(a.members, b.members, same_member);
+}
+
+namespace
+{
+
+std::string lock_text(const lock_belief& l)
+{
+    switch (l.what)
+    {
+    case lock_belief::kind::held:
+        return "lock held by " + l.holder;
+    case lock_belief::kind::none:
+        return "lock free";
+    case lock_belief::kind::unknown:
+        break;
+    }
+    return "lock unknown";
+}
+
+void append(std::string& text, const std::string& part)
+{
+    if (!text.empty())
+        text += "; ";
+    text += part;
+}
+
+void append_grant_change(
+    std::string& text, const member& m, const char* what, const grant* was, const grant& is
+)
+{
+    const auto old_verdict = was ? was->verdict : admission::closed;
+    if (old_verdict != is.verdict)
+        append(text, m.name + " " + to_string(is.verdict) + " for " + what + ": " + is.reason);
+    else if (was && std::string_view(was->rule) != is.rule && is.verdict != admission::closed)
+        append(
+            text, m.name + " still " + to_string(is.verdict) + " for " + what + ": " + is.reason
+        );
+}
+
+void append_member_change(std::string& text, const member* was, const member& is)
+{
+    append_grant_change(text, is, "writes", was ? &was->write : nullptr, is.write);
+    append_grant_change(text, is, "reads", was ? &was->read : nullptr, is.read);
+    if (!was || was->role != is.role || was->state != is.state || was->timeline != is.timeline)
+        append(
+            text,
+            is.name + " is a " + to_string(is.role) + ", " + to_string(is.state) + ", timeline " +
+                (is.timeline ? std::to_string(*is.timeline) : "unknown")
+        );
+    if (was && was->listed != is.listed)
+        append(text, is.name + (is.listed ? " is listed again" : " is no longer listed"));
+    if (was && (was->host != is.host || was->port != is.port || was->address != is.address))
+        append(text, is.name + " is at " + is.host + ":" + std::to_string(is.port));
+}
+
+} // namespace
+
+std::string cause_of_change(const topology& before, const topology& after)
+{
+    std::string text;
+    if (before.lock.what != after.lock.what || before.lock.holder != after.lock.holder)
+        append(text, lock_text(after.lock));
+    for (const auto& m : after.members)
+        append_member_change(text, before.find(m.name), m);
+    for (const auto& m : before.members)
+        if (!after.find(m.name))
+            append(text, m.name + " forgotten");
+    if (before.pause != after.pause)
+        append(text, after.pause ? "cluster paused" : "cluster resumed");
+    if (before.stale_after != after.stale_after)
+        append(text, "stale after " + std::to_string(after.stale_after.count()) + " ms");
+    return text.empty() ? "another reason for the same verdicts" : text;
+}
+
+} // namespace rolegate::health

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// What we believe about one cluster: an immutable snapshot, made by decide(), handed to every
+// worker as shared_ptr<const topology>. The only thing that proxy/ knows of health/.
+#pragma once
+
+#include "health/member.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rolegate::health
+{
+
+// What a listener may do with a member.
+enum class admission
+{
+    open,   // new sessions and the ones it has
+    keep,   // no new sessions; those it has may go on
+    closed, // it has lost the role: end its sessions
+};
+
+[[nodiscard]] const char* to_string(admission a) noexcept;
+
+// A verdict and where it comes from.
+struct grant
+{
+    admission verdict = admission::closed;
+    const char* rule = ""; // stable word for scripts, e.g. "lock-and-word"; static storage
+    std::string reason;    // a sentence for people
+
+    friend bool operator==(const grant&, const grant&) = default;
+};
+
+struct member
+{
+    std::string name;
+    std::string host; // as Patroni says it
+    std::uint16_t port = 0;
+    std::string address; // numeric, what to connect to; "" = not resolved yet
+    std::string api_url;
+    member_role role = member_role::unknown;
+    member_state state = member_state::unknown;
+    std::string state_text; // as Patroni spells it; "" = never heard
+    std::optional<std::uint32_t> timeline;
+    std::optional<std::int64_t> lag_bytes;
+    bool listed = true;                  // still a member according to the DCS
+    time_point listed_seen{};            // when it was last listed
+    grant write;                         // for listeners of role primary
+    grant read;                          // for listeners of role replica
+    std::optional<time_point> word_seen; // when it last spoke for itself
+    std::string error;                   // why it does not answer now; "" = it does
+};
+
+// Who holds the leader key, as far as we know.
+struct lock_belief
+{
+    enum class kind
+    {
+        unknown, // nobody could tell us
+        none,    // the key is absent
+        held,
+    };
+    kind what = kind::unknown;
+    std::string holder; // when held
+    std::string source; // REST address of the member that said so
+    time_point seen{};  // when it was last confirmed
+    time_point since{}; // since when we have believed it
+};
+
+struct topology
+{
+    std::string cluster;
+    std::uint64_t generation = 0; // +1 whenever a grant, an address or the lock changes
+    std::vector<member> members;  // by name
+    lock_belief lock;
+    bool pause = false;
+    std::uint32_t highest_timeline = 0; // of any primary opened so far
+    time_point timeline_since{};        // when that last rose
+    std::string system_identifier;      // of the first primary opened
+    std::string cause;                  // why this generation differs from the one before
+
+    // When the belief was last confirmed by a source; unset: never, and then it ages from `began`.
+    // A worker that finds it older than stale_after routes nobody, even when the control thread
+    // hangs.
+    std::optional<time_point> confirmed;
+    std::optional<time_point> began; // when following the cluster began
+    std::chrono::milliseconds stale_after{10000};
+
+    [[nodiscard]] const member* find(std::string_view name) const noexcept;
+
+    // The member whose write verdict is open; nullptr while there is none.
+    [[nodiscard]] const member* primary() const noexcept;
+
+    [[nodiscard]] bool stale(time_point now) const noexcept
+    {
+        const auto from = confirmed ? confirmed : began;
+        return from && now - *from > stale_after;
+    }
+};
+
+using topology_ptr = std::shared_ptr<const topology>;
+
+// What a reader of the log wants to know first of a change: the lock, the primary, then members.
+[[nodiscard]] std::string cause_of_change(const topology& before, const topology& after);
+
+// Whether routing or what people are told differs, ages apart: then `generation` grows.
+[[nodiscard]] bool same_belief(const topology& a, const topology& b) noexcept;
+
+} // namespace rolegate::health
