@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "proxy/admin/json.hpp"
+
+#include "proxy/admin/readiness.hpp"
+#include "proxy/route.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace rolegate::proxy::admin
+{
+
+namespace
+{
+
+namespace json = boost::json;
+using health::lock_belief;
+using health::time_point;
+
+template <class T> json::value or_null(const std::optional<T>& v)
+{
+    return v ? json::value(*v) : json::value(nullptr);
+}
+
+json::value or_null(const std::string& text)
+{
+    return text.empty() ? json::value(nullptr) : json::value(text);
+}
+
+// A default time_point means "never".
+json::value age_ms(time_point seen, time_point now)
+{
+    return seen == time_point{} ? json::value(nullptr) : json::value(ms_between(seen, now));
+}
+
+json::value age_ms(const std::optional<time_point>& seen, time_point now)
+{
+    return seen ? json::value(ms_between(*seen, now)) : json::value(nullptr);
+}
+
+const char* to_string(lock_belief::kind k) noexcept
+{
+    switch (k)
+    {
+    case lock_belief::kind::held:
+        return "held";
+    case lock_belief::kind::none:
+        return "none";
+    case lock_belief::kind::unknown:
+        break;
+    }
+    return "unknown";
+}
+
+json::object lock_object(const lock_belief& lock, time_point now)
+{
+    const bool reported = !lock.source.empty();
+    return {
+        {"state", to_string(lock.what)},
+        {"holder", or_null(lock.what == lock_belief::kind::held ? lock.holder : std::string())},
+        {"source", reported ? json::value("rest") : json::value(nullptr)},
+        {"reporter", or_null(lock.source)},
+        {"age_ms", age_ms(lock.seen, now)},
+        {"since_ms", age_ms(lock.since, now)},
+        {"ttl_left_ms", nullptr}, // only a DCS could tell
+    };
+}
+
+// What is known of a cluster, its members apart.
+json::object cluster_object(const health::topology& t, time_point now)
+{
+    const auto* primary = t.stale(now) ? nullptr : t.primary();
+    json::object o;
+    o["primary"] = primary ? json::value(primary->name) : json::value(nullptr);
+    o["generation"] = t.generation;
+    o["age_ms"] = age_ms(t.confirmed, now);
+    o["stale"] = t.stale(now);
+    o["stale_after_ms"] = t.stale_after.count();
+    o["pause"] = t.pause;
+    o["highest_timeline"] = t.highest_timeline;
+    o["system_identifier"] = or_null(t.system_identifier);
+    o["lock"] = lock_object(t.lock, now);
+    return o;
+}
+
+std::uint64_t
+sessions_on(const process_view& view, const std::string& cluster, const std::string& member)
+{
+    std::uint64_t sum = 0;
+    for (const auto& l : view.listeners)
+        if (l.settings.cluster == cluster)
+            if (const auto it = l.stats.members.find(member); it != l.stats.members.end())
+                sum += it->second.sessions;
+    return sum;
+}
+
+bool is_routable(const health::topology& t, const health::grant& g, time_point now)
+{
+    return g.verdict == health::admission::open && !t.stale(now);
+}
+
+json::object status_of(const process_view& view, const health::topology& t, const health::member& m)
+{
+    json::object routable;
+    routable["write"] = is_routable(t, m.write, view.now);
+    routable["read"] = is_routable(t, m.read, view.now);
+
+    json::object o;
+    o["name"] = m.name;
+    o["host"] = m.host;
+    o["port"] = m.port;
+    o["role"] = health::to_string(m.role);
+    o["state"] = health::to_string(m.state);
+    o["timeline"] = or_null(m.timeline);
+    o["lag_bytes"] = or_null(m.lag_bytes);
+    o["listed"] = m.listed;
+    o["routable"] = std::move(routable);
+    o["sessions"] = sessions_on(view, t.cluster, m.name);
+    o["reason"] = reason_of(t, m, view.now);
+    return o;
+}
+
+json::object status_of(const process_view& view, const listener_view& l)
+{
+    std::uint64_t sessions = 0;
+    for (const auto& [name, member] : l.stats.members)
+        sessions += member.sessions;
+    const auto* cluster = view.find_cluster(l.settings.cluster);
+    json::array members;
+    if (cluster)
+        for (const auto& name : open_members(l.settings.role, *cluster->topology, view.now))
+            members.emplace_back(name);
+
+    json::object o;
+    o["bind"] = json::array(l.bound.begin(), l.bound.end());
+    o["cluster"] = l.settings.cluster;
+    o["role"] = role_word(l.settings.role);
+    o["sessions"] = sessions;
+    o["held"] = l.stats.held;
+    o["members"] = std::move(members);
+    return o;
+}
+
+json::object evidence_of(const health::member& m, time_point now)
+{
+    json::object o;
+    o["role"] = health::to_string(m.role);
+    o["state"] = health::to_string(m.state);
+    o["state_text"] = or_null(m.state_text);
+    o["timeline"] = or_null(m.timeline);
+    o["lag_bytes"] = or_null(m.lag_bytes);
+    o["listed"] = m.listed;
+    o["listed_age_ms"] = age_ms(m.listed_seen, now);
+    o["word_age_ms"] = age_ms(m.word_seen, now);
+    o["error"] = or_null(m.error);
+    o["host"] = m.host;
+    o["port"] = m.port;
+    o["address"] = or_null(m.address);
+    o["api_url"] = or_null(m.api_url);
+    return o;
+}
+
+json::object verdict_of(
+    const listener_view& l, const health::topology& t, const health::member& m, time_point now
+)
+{
+    const auto& g = grant_for(l.settings.role, m);
+    json::object o;
+    o["name"] = m.name;
+    o["routable"] = is_routable(t, g, now);
+    o["verdict"] = health::to_string(g.verdict);
+    o["rule"] = g.rule;
+    o["reason"] = g.reason;
+    o["evidence"] = evidence_of(m, now);
+    return o;
+}
+
+// One entry for each member, or seed that has not told its name, and source that was asked.
+json::array checks_of(const cluster_view& cluster, time_point now)
+{
+    json::array out;
+    const auto& checks = cluster.checks.checks;
+    for (auto it = checks.begin(); it != checks.end();)
+    {
+        const auto& member = it->first[0];
+        const auto& source = it->first[1];
+        json::object results;
+        for (const auto begin = it; it != checks.end() && it->first[0] == begin->first[0] &&
+                                    it->first[1] == begin->first[1];
+             ++it)
+            results[it->first[2]] = it->second;
+
+        const auto failure = cluster.failures.find(member);
+        const bool fails = failure != cluster.failures.end();
+        json::object o;
+        o["member"] = member;
+        o["source"] = source;
+        o["results"] = std::move(results);
+        o["error"] = fails ? json::value(failure->second.error) : json::value(nullptr);
+        o["error_age_ms"] = fails ? age_ms(failure->second.seen, now) : json::value(nullptr);
+        out.push_back(std::move(o));
+    }
+    return out;
+}
+
+json::object explain_of(const cluster_view& cluster, time_point now)
+{
+    auto o = cluster_object(*cluster.topology, now);
+    o["cause"] = or_null(cluster.topology->cause);
+    o["checks"] = checks_of(cluster, now);
+    return o;
+}
+
+json::object explain_of(const process_view& view, const listener_view& l)
+{
+    const auto* cluster = view.find_cluster(l.settings.cluster);
+    const auto why = why_not_ready(view, l);
+    json::array members;
+    if (cluster)
+        for (const auto& m : cluster->topology->members)
+            members.push_back(verdict_of(l, *cluster->topology, m, view.now));
+
+    json::object o;
+    o["bind"] = json::array(l.bound.begin(), l.bound.end());
+    o["cluster"] = l.settings.cluster;
+    o["role"] = role_word(l.settings.role);
+    o["ready"] = why.empty();
+    o["reason"] = or_null(why);
+    o["members"] = std::move(members);
+    return o;
+}
+
+std::string as_text(const json::object& o)
+{
+    return json::serialize(o) + "\n";
+}
+
+} // namespace
+
+std::string status_json(const process_view& view)
+{
+    json::object clusters;
+    for (const auto& c : view.clusters)
+    {
+        const auto& t = *c.topology;
+        auto o = cluster_object(t, view.now);
+        json::array members;
+        for (const auto& m : t.members)
+            members.push_back(status_of(view, t, m));
+        o["members"] = std::move(members);
+        clusters[t.cluster] = std::move(o);
+    }
+    json::object listeners;
+    for (const auto& l : view.listeners)
+        listeners[l.settings.name] = status_of(view, l);
+
+    json::object all;
+    all["version"] = view.version;
+    all["shutting_down"] = view.shutting_down;
+    all["clusters"] = std::move(clusters);
+    all["listeners"] = std::move(listeners);
+    return as_text(all);
+}
+
+std::string explain_json(const process_view& view, std::string_view only)
+{
+    json::object listeners;
+    json::object clusters;
+    for (const auto& l : view.listeners)
+    {
+        if (!only.empty() && l.settings.name != only)
+            continue;
+        listeners[l.settings.name] = explain_of(view, l);
+        if (const auto* c = view.find_cluster(l.settings.cluster))
+            clusters[l.settings.cluster] = explain_of(*c, view.now);
+    }
+
+    json::object all;
+    all["version"] = view.version;
+    all["clusters"] = std::move(clusters);
+    all["listeners"] = std::move(listeners);
+    return as_text(all);
+}
+
+std::string error_json(std::string_view text)
+{
+    return as_text({{"error", text}});
+}
+
+} // namespace rolegate::proxy::admin

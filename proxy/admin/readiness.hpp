@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// Whether a listener can serve new clients, and if not, why, in one line for people.
+#pragma once
+
+#include "proxy/process_view.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace rolegate::proxy::admin
+{
+
+// "" = ready. Else e.g. "no member is open: pg-1: holds the leader lock, but is 'replica' in state
+// 'running'"; never a line break.
+[[nodiscard]] std::string why_not_ready(const process_view& view, const listener_view& listener);
+
+// What the status says of a member in one phrase: why it is routable, or what stands in its way.
+[[nodiscard]] std::string
+reason_of(const health::topology& t, const health::member& m, health::time_point now);
+
+// "primary", "replica"
+[[nodiscard]] std::string_view role_word(config::listener_role role) noexcept;
+
+[[nodiscard]] std::int64_t ms_between(health::time_point from, health::time_point to) noexcept;
+
+} // namespace rolegate::proxy::admin

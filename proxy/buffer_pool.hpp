@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// A worker's relay buffers. Bytes pass through one scratch buffer; only what a slow receiver has
+// not taken yet is parked in a buffer of its own, so that an idle session owns none. One thread.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace rolegate::proxy
+{
+
+class buffer_pool
+{
+public:
+    // Large enough that a bulk COPY costs few system calls, small enough for the L2 cache.
+    static constexpr std::size_t size = 64 * 1024;
+
+    using buffer = std::unique_ptr<std::byte[]>;
+
+    [[nodiscard]] std::span<std::byte> scratch() { return {scratch_.get(), size}; }
+
+    // The scratch buffer with what is in it; the pool takes another in its place.
+    [[nodiscard]] buffer park();
+    void give_back(buffer b);
+
+    [[nodiscard]] std::size_t parked() const noexcept { return parked_; }
+
+private:
+    // More spare buffers than this go back to the system after a burst of slow receivers.
+    static constexpr std::size_t max_spare = 64;
+
+    buffer scratch_ = std::make_unique_for_overwrite<std::byte[]>(size);
+    std::vector<buffer> spare_;
+    std::size_t parked_ = 0;
+};
+
+} // namespace rolegate::proxy

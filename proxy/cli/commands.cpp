@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "proxy/cli/commands.hpp"
+
+#include "config/load.hpp"
+#include "config/print.hpp"
+#include "config/seeds.hpp"
+#include "proxy/cli/table.hpp"
+#include "proxy/cli/version.hpp"
+#include "proxy/cli/watch.hpp"
+#include "proxy/server.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include <algorithm>
+#include <cctype>
+#include <exception>
+#include <iostream>
+
+namespace rolegate::proxy::cli
+{
+
+namespace
+{
+
+constexpr int ok = 0;
+constexpr int failed = 1;
+constexpr int usage = 2; // also a configuration that cannot be used
+
+// Where `run` and `check` get the settings from.
+struct source
+{
+    std::string file;
+    config::seed_options seeds;
+};
+
+struct arguments
+{
+    source from;
+    std::string admin = "http://127.0.0.1:7000";
+    std::string listener; // explain; "" = all
+    bool print = false;
+    bool json = false;
+    bool watch = false;
+};
+
+void add_source(CLI::App& command, source& to)
+{
+    auto* file =
+        command.add_option("-c,--config", to.file, "Configuration file (YAML)")->type_name("FILE");
+    auto* seeds = command
+                      .add_option(
+                          "--patroni",
+                          to.seeds.patroni,
+                          "Run without a file: REST addresses of some Patroni members"
+                      )
+                      ->type_name("HOST:PORT[,HOST:PORT...]")
+                      ->excludes(file);
+    const auto add_bind = [&](const char* name, std::string& value, const char* what)
+    {
+        command.add_option(name, value, what)
+            ->type_name("ADDR:PORT")
+            ->needs(seeds)
+            ->capture_default_str();
+    };
+    add_bind("--write-bind", to.seeds.write_bind, "Where clients reach the primary");
+    add_bind("--read-bind", to.seeds.read_bind, "Where clients reach the replicas");
+    add_bind("--admin-bind", to.seeds.admin_bind, "Status, metrics and API");
+}
+
+void add_admin(CLI::App& command, std::string& url)
+{
+    command.add_option("-a,--admin", url, "Admin HTTP of the proxy to ask")
+        ->type_name("URL")
+        ->envname("ROLEGATE_ADMIN")
+        ->capture_default_str();
+}
+
+bool has_source(const CLI::App& command, const source& from)
+{
+    if (!from.file.empty() || !from.seeds.patroni.empty())
+        return true;
+    std::cerr << "rolegate " << command.get_name()
+              << ": where is the cluster? Give a configuration file:\n"
+              << "    rolegate " << command.get_name() << " -c /etc/rolegate/rolegate.yaml\n"
+              << "or the REST addresses of some Patroni members:\n"
+              << "    rolegate " << command.get_name()
+              << " --patroni 10.0.0.1:8008,10.0.0.2:8008\n";
+    return false;
+}
+
+config::load_result load(const source& from)
+{
+    if (from.file.empty())
+        return config::settings_from_seeds(from.seeds);
+    return config::load_file(from.file, config::process_environment());
+}
+
+bool report_problems(const config::load_result& loaded)
+{
+    for (const auto& p : loaded.problems)
+        std::cerr << config::to_string(p) << '\n';
+    return !loaded.problems.empty();
+}
+
+int run(const source& from)
+{
+    const auto loaded = load(from);
+    return report_problems(loaded) ? usage : run_server(loaded.value);
+}
+
+int check(const arguments& args)
+{
+    const auto loaded = load(args.from);
+    if (report_problems(loaded))
+        return usage;
+    if (args.print)
+        std::cout << config::print(loaded.value);
+    else
+        std::cout << (args.from.file.empty() ? "--patroni" : args.from.file) << ": ok\n";
+    return ok;
+}
+
+int status(const arguments& args)
+{
+    const query q{args.admin, "/api/v1/status", args.json ? nullptr : status_table};
+    return args.watch ? watch(q) : show(q);
+}
+
+int explain(const arguments& args)
+{
+    const auto path = "/api/v1/explain" + (args.listener.empty() ? "" : "/" + args.listener);
+    return show({args.admin, path, explain_text});
+}
+
+// The proxy's rule for names (config/reference.yaml): whatever else would spoil the request.
+std::string bad_listener_name(const std::string& name)
+{
+    const auto legal = [](unsigned char c)
+    { return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-'; };
+    return std::ranges::all_of(name, legal) ? "" : "not the name of a listener: " + name;
+}
+
+int run_command(int argc, char** argv)
+{
+    arguments args;
+    CLI::App app("PostgreSQL-aware Layer-4 proxy for Patroni clusters", "rolegate");
+    app.require_subcommand(1);
+    app.set_version_flag("-V,--version", version_text());
+
+    auto* run_it = app.add_subcommand("run", "Run the proxy in the foreground");
+    add_source(*run_it, args.from);
+
+    auto* check_it = app.add_subcommand("check", "Say what is wrong with a configuration");
+    add_source(*check_it, args.from);
+    check_it->add_flag("--print", args.print, "Print it with every default filled in");
+
+    auto* status_it =
+        app.add_subcommand("status", "Clusters, members, listeners of a running proxy");
+    add_admin(*status_it, args.admin);
+    status_it->add_flag("--json", args.json, "The API's JSON instead of tables");
+    status_it->add_flag("--watch", args.watch, "Again every second, until Ctrl-C");
+
+    auto* explain_it = app.add_subcommand("explain", "Why each member is routable or not");
+    explain_it->add_option("listener", args.listener, "Only this one")
+        ->type_name("LISTENER")
+        ->check(bad_listener_name);
+    add_admin(*explain_it, args.admin);
+
+    auto* version_it = app.add_subcommand("version", "Version, build, library versions");
+
+    try
+    {
+        app.parse(argc, argv);
+    }
+    catch (const CLI::ParseError& e)
+    {
+        return app.exit(e) == 0 ? ok : usage; // 0: --help and --version
+    }
+
+    if (run_it->parsed())
+        return has_source(*run_it, args.from) ? run(args.from) : usage;
+    if (check_it->parsed())
+        return has_source(*check_it, args.from) ? check(args) : usage;
+    if (status_it->parsed())
+        return status(args);
+    if (explain_it->parsed())
+        return explain(args);
+    if (version_it->parsed())
+        std::cout << version_text();
+    return ok;
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+try
+{
+    return run_command(argc, argv);
+}
+catch (const std::exception& e)
+{
+    std::cerr << "rolegate: " << e.what() << '\n';
+    return failed;
+}
+
+} // namespace rolegate::proxy::cli

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// The command line: `rolegate run|check|status|explain|version`. Exit codes: 0 done, 1 failed at
+// run time, 2 configuration or usage error.
+#pragma once
+
+namespace rolegate::proxy::cli
+{
+
+[[nodiscard]] int main(int argc, char** argv);
+
+} // namespace rolegate::proxy::cli

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "proxy/errc.hpp"
+
+#include <array>
+
+namespace rolegate::proxy
+{
+
+namespace
+{
+
+// In the order of the enum. 57P03 is the one refusal after which libpq tries its next host; 57P01
+// is what a server says when it ends a session.
+constexpr std::array<errc_info, 15> table{{
+    {side::proxy, "none", nullptr, ""},
+    {side::client, "startup_malformed", nullptr, ""},
+    {side::client, "bytes_before_tls", "08P01", "received unencrypted data after SSL request"},
+    {side::client, "handshake_timeout", nullptr, ""},
+    {side::client, "client_gone", nullptr, ""},
+    {side::client, "client_reset", nullptr, ""},
+    {side::client, "client_fin_timeout", nullptr, ""},
+    {side::server,
+     "server_failed",
+     "57P03",
+     "cannot connect now: the server does not accept connections"},
+    {side::server, "server_ended", nullptr, ""},
+    {side::server,
+     "server_reset",
+     "57P01",
+     "terminating connection: the server closed it unexpectedly"},
+    {side::proxy,
+     "no_routable_member",
+     "57P03",
+     "cannot connect now: no member of the cluster has this role"},
+    {side::proxy,
+     "stale_view",
+     "57P03",
+     "cannot connect now: the state of the cluster is not known"},
+    {side::proxy, "queue_full", "57P03", "cannot connect now: too many clients are waiting"},
+    {side::proxy, "role_lost", "57P01", "terminating connection: the member lost its role"},
+    {side::proxy, "shutting_down", "57P01", "terminating connection: the proxy is shutting down"},
+}};
+
+static_assert(table.size() == static_cast<std::size_t>(errc::shutting_down) + 1);
+
+} // namespace
+
+const errc_info& info(errc e) noexcept
+{
+    return table[static_cast<std::size_t>(e)];
+}
+
+} // namespace rolegate::proxy

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// Why a session ended or could not begin. Every value knows whose doing it was, the SQLSTATE the
+// client is told (where it can be told anything) and how it is counted.
+#pragma once
+
+namespace rolegate::proxy
+{
+
+enum class errc
+{
+    none = 0,
+    // the client
+    startup_malformed,  // a first packet PostgreSQL would refuse
+    bytes_before_tls,   // plaintext behind SSLRequest: someone may be injecting
+    handshake_timeout,  // no whole first packet in time
+    client_gone,        // closed or reset before the session was established
+    client_reset,       // reset in the data phase
+    client_fin_timeout, // the other side ended, and the rest did not follow in time
+    // the server
+    server_failed, // connects refused or reset until the hold ended
+    server_ended,  // FIN from the server before one from the client
+    server_reset,
+    // us
+    no_routable_member, // held for queue.timeout
+    stale_view,         // the view of the cluster is older than stale_after
+    queue_full,         // queue.max clients are held already
+    role_lost,          // the member lost the listener's role
+    shutting_down,
+};
+
+enum class side
+{
+    client,
+    server,
+    proxy,
+};
+
+struct errc_info
+{
+    side who;
+    const char* word;     // for logs and metric labels
+    const char* sqlstate; // nullptr: close without a message
+    const char* text;     // shown to the client: no addresses
+};
+
+[[nodiscard]] const errc_info& info(errc e) noexcept;
+
+} // namespace rolegate::proxy

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// One line an event: `time level event=NAME key=value ...` to stderr. Any thread. The only room
+// that knows spdlog.
+#pragma once
+
+#include "config/settings.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace rolegate::proxy::log
+{
+
+void init(config::log_level level);
+
+// Client- and cluster-supplied text: quoted where it needs it, control characters escaped, cut at
+// 64 bytes.
+[[nodiscard]] std::string quoted(std::string_view text, std::size_t limit = 64);
+
+// log::line(log_level::info, "session_end").add("id", 7).add("member", name); written when it goes
+// out of scope.
+class line
+{
+public:
+    line(config::log_level level, std::string_view event);
+    ~line();
+    line(const line&) = delete;
+    line& operator=(const line&) = delete;
+
+    line& add(std::string_view key, std::string_view value); // a word that needs no quotes
+    line& add(std::string_view key, std::int64_t value);
+    line& text(std::string_view key, std::string_view value); // quoted, up to 512 bytes
+
+private:
+    config::log_level level_;
+    bool wanted_;
+    std::string text_;
+};
+
+} // namespace rolegate::proxy::log

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "proxy/pgwire/frame_tracker.hpp"
+
+#include "proxy/pgwire/big_endian.hpp"
+
+#include <algorithm>
+
+namespace rolegate::pgwire
+{
+namespace
+{
+
+constexpr std::size_t header_size = 5;  // type and length
+constexpr std::uint32_t min_length = 4; // the length counts itself
+constexpr std::uint32_t ready_for_query_length = 5;
+
+std::uint32_t length_in(const std::byte* header) noexcept
+{
+    return big_endian_32(std::span<const std::byte, 4>(header + 1, 4));
+}
+
+bool is_ready_for_query(const std::byte* header, std::uint32_t length) noexcept
+{
+    return *header == std::byte{'Z'} && length == ready_for_query_length;
+}
+
+char known_status(std::byte status) noexcept
+{
+    const char c = std::to_integer<char>(status);
+    return c == 'I' || c == 'T' || c == 'E' ? c : '\0';
+}
+
+} // namespace
+
+void frame_tracker::feed(bytes in) noexcept
+{
+    if (lost_)
+        return;
+    // At most one message was left open by the cut before these bytes, and at most one will be by
+    // the cut behind them; all between are whole.
+    if (header_cut_ > 0)
+        in = continue_header(in);
+    if (body_left_ > 0)
+        in = continue_body(in);
+    if (!lost_)
+        in = skip_whole(in);
+    if (!lost_)
+        keep_cut(in);
+}
+
+bytes frame_tracker::continue_header(bytes in) noexcept
+{
+    const auto n = std::min(header_size - header_cut_, in.size());
+    std::copy_n(in.begin(), n, header_ + header_cut_);
+    header_cut_ = static_cast<std::uint8_t>(header_cut_ + n);
+    if (header_cut_ == header_size)
+    {
+        header_cut_ = 0;
+        begin_body(header_);
+    }
+    return in.subspan(n);
+}
+
+void frame_tracker::begin_body(const std::byte* header) noexcept
+{
+    const auto length = length_in(header);
+    lost_ = length < min_length;
+    body_left_ = lost_ ? 0 : length - min_length;
+    in_ready_ = is_ready_for_query(header, length);
+    ready_ = '\0';
+}
+
+bytes frame_tracker::continue_body(bytes in) noexcept
+{
+    if (in.empty())
+        return in;
+    if (in_ready_)
+        ready_ = known_status(in.front());
+    const auto n = std::min<std::size_t>(body_left_, in.size());
+    body_left_ -= static_cast<std::uint32_t>(n);
+    return in.subspan(n);
+}
+
+// The hot loop: per message one length is read, and only the last one's type matters.
+bytes frame_tracker::skip_whole(bytes in) noexcept
+{
+    const std::byte* at = in.data();
+    const std::byte* last = nullptr;
+    std::size_t left = in.size();
+    std::uint32_t length = 0;
+    while (left >= header_size)
+    {
+        const auto next = length_in(at);
+        if (next < min_length)
+        {
+            lost_ = true;
+            return {};
+        }
+        if (next > left - 1)
+            break;
+        last = at;
+        length = next;
+        at += next + std::size_t{1};
+        left -= next + std::size_t{1};
+    }
+    if (last != nullptr)
+        ready_ = is_ready_for_query(last, length) ? known_status(last[header_size]) : '\0';
+    return in.last(left);
+}
+
+// `in` holds less than a whole message.
+void frame_tracker::keep_cut(bytes in) noexcept
+{
+    if (in.size() < header_size)
+    {
+        std::copy(in.begin(), in.end(), header_ + header_cut_);
+        header_cut_ = static_cast<std::uint8_t>(header_cut_ + in.size());
+        return;
+    }
+    begin_body(in.data());
+    body_left_ -= static_cast<std::uint32_t>(in.size() - header_size);
+}
+
+} // namespace rolegate::pgwire

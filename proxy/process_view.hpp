@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// Everything the admin pages, the API and the metrics may show, as one value gathered at one
+// moment on the control thread.
+#pragma once
+
+#include "config/settings.hpp"
+#include "health/topology.hpp"
+#include "proxy/stats.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rolegate::proxy
+{
+
+// The last request to a source has failed, and it has not answered since.
+struct check_failure
+{
+    std::string error;
+    health::time_point seen{};
+};
+
+struct cluster_view
+{
+    health::topology_ptr topology; // never null
+    check_stats checks;
+    std::map<std::string, std::uint64_t> role_changes; // by kind: "promoted", "lost"
+    histogram write_unavailable;                       // losing the primary to the next one
+    std::map<std::string, check_failure> failures;     // by member, or a seed's HOST:PORT
+};
+
+struct listener_view
+{
+    config::listener_settings settings;
+    std::vector<std::string> bound; // "0.0.0.0:5432", "[::1]:5432": what the kernel says
+    listener_stats stats;           // all workers together
+};
+
+struct process_view
+{
+    std::string version;
+    health::time_point now{}; // for ages
+    std::chrono::system_clock::time_point wall_clock{};
+    std::chrono::system_clock::time_point config_loaded{};
+    bool shutting_down = false;
+    std::vector<cluster_view> clusters;
+    std::vector<listener_view> listeners;
+
+    [[nodiscard]] const cluster_view* find_cluster(std::string_view name) const noexcept
+    {
+        const auto it = std::ranges::find_if(
+            clusters, [name](const cluster_view& c) { return c.topology->cluster == name; }
+        );
+        return it == clusters.end() ? nullptr : &*it;
+    }
+};
+
+} // namespace rolegate::proxy

@@ -1,0 +1,45 @@
+# The parts that do I/O, and the program.
+find_package(OpenSSL REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
+
+configure_file(version.hpp.in ${PROJECT_BINARY_DIR}/generated/rolegate_version.hpp @ONLY)
+
+# Pure: what operators and their tools are shown.
+add_library(proxy_pages STATIC
+    admin/json.cpp
+    admin/readiness.cpp
+    admin/routes.cpp
+    cli/format.cpp
+    cli/table.cpp
+    metrics.cpp
+    stats.cpp)
+target_link_libraries(proxy_pages PUBLIC proxy_core PRIVATE PkgConfig::PROMETHEUS)
+
+add_library(proxy STATIC
+    admin/http_server.cpp
+    buffer_pool.cpp
+    cancel.cpp
+    cli/client.cpp
+    connect.cpp
+    listener.cpp
+    log.cpp
+    relay.cpp
+    server.cpp
+    session.cpp
+    session_events.cpp
+    session_server.cpp
+    worker.cpp)
+target_precompile_headers(proxy REUSE_FROM asio_impl)
+target_include_directories(proxy PUBLIC ${PROJECT_BINARY_DIR}/generated)
+target_link_libraries(proxy
+    PUBLIC proxy_pages health config asio_impl
+    PRIVATE spdlog::spdlog)
+
+add_executable(rolegate
+    main.cpp
+    cli/commands.cpp
+    cli/version.cpp
+    cli/watch.cpp)
+target_link_libraries(rolegate PRIVATE proxy spdlog::spdlog)

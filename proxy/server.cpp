@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "proxy/server.hpp"
+
+#include "health/monitor.hpp"
+#include "proxy/admin/http_server.hpp"
+#include "proxy/listener.hpp"
+#include "proxy/log.hpp"
+#include "proxy/worker.hpp"
+#include "rolegate_version.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <csignal>
+#include <deque>
+#include <sys/resource.h>
+
+namespace rolegate::proxy
+{
+
+namespace
+{
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+using config::log_level;
+
+// How often a process that is to end looks whether its last session has gone.
+constexpr auto drain_poll = 50ms;
+
+// After shutdown_timeout sessions are cut; their goodbyes take no longer than this.
+constexpr auto cut_limit = 3s;
+
+// Every client costs two descriptors; the limit an operator set as the hard one is meant.
+void raise_descriptor_limit()
+{
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+// What the control thread remembers of a cluster beside the monitor's belief.
+struct cluster_record
+{
+    check_stats checks;
+    std::map<std::string, check_failure> failures; // by member or seed
+    std::map<std::string, std::uint64_t> role_changes;
+    histogram write_unavailable;
+    std::string primary; // of the last topology; "" = none
+    std::optional<health::time_point> unavailable_since;
+};
+
+class server final : public health::observer
+{
+public:
+    explicit server(const config::settings& settings);
+    ~server() override { stop_workers(); }
+
+    int run();
+
+private:
+    void on_topology(const health::topology_ptr& t, bool changed) override;
+    void on_check(const health::check& c) override;
+    void note_primary(cluster_record& r, const health::topology& t);
+
+    void make_workers();
+    void make_listeners();
+    void await_signal();
+    void on_signal(int number);
+    void begin_shutdown();
+    asio::awaitable<void> drain();
+    asio::awaitable<std::size_t> sessions_left();
+    asio::awaitable<process_view> gather();
+    void stop_workers();
+
+    [[nodiscard]] std::size_t cluster_index(const std::string& name) const;
+
+    const config::settings settings_;
+    const std::chrono::system_clock::time_point loaded_ = std::chrono::system_clock::now();
+    asio::io_context control_{1};
+    asio::signal_set signals_{control_, SIGTERM, SIGINT, SIGQUIT};
+    asio::steady_timer drain_timer_{control_};
+
+    std::deque<listener_state> listener_states_; // addresses stay; atomics do not move
+    std::vector<std::unique_ptr<health::monitor>> monitors_;
+    std::vector<cluster_record> records_;
+    std::vector<std::unique_ptr<worker>> workers_;
+    std::vector<std::unique_ptr<listener>> listeners_;
+    admin::http_server admin_;
+    bool shutting_down_ = false;
+    bool cut_ = false;
+};
+
+server::server(const config::settings& settings)
+    : settings_(settings), records_(settings.clusters.size()),
+      admin_(control_, settings.admin.bind, [this] { return gather(); })
+{
+    for (const auto& c : settings_.clusters)
+        monitors_.push_back(std::make_unique<health::monitor>(control_, c, *this));
+    make_workers();
+    make_listeners();
+}
+
+void server::make_workers()
+{
+    const auto count =
+        settings_.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
+    std::vector<health::topology_ptr> beliefs;
+    for (const auto& m : monitors_)
+        beliefs.push_back(m->believed());
+    const auto hints = [this](std::size_t cluster, const std::string& member)
+    { asio::post(control_, [this, cluster, member] { monitors_[cluster]->hint(member); }); };
+    for (std::size_t i = 0; i < count; ++i)
+        workers_.push_back(
+            std::make_unique<worker>(i, count, beliefs, settings_.listeners.size(), hints)
+        );
+}
+
+void server::make_listeners()
+{
+    std::vector<worker*> all;
+    for (const auto& w : workers_)
+        all.push_back(w.get());
+    for (std::size_t i = 0; i < settings_.listeners.size(); ++i)
+    {
+        auto& state = listener_states_.emplace_back();
+        state.settings = settings_.listeners[i];
+        state.index = i;
+        state.cluster = cluster_index(state.settings.cluster);
+        listeners_.push_back(std::make_unique<listener>(state, *all[i % all.size()], all));
+    }
+}
+
+std::size_t server::cluster_index(const std::string& name) const
+{
+    std::size_t i = 0;
+    while (i < settings_.clusters.size() && settings_.clusters[i].name != name)
+        ++i;
+    return i;
+}
+
+int server::run()
+{
+    await_signal();
+    for (auto& w : workers_)
+        w->start();
+    for (auto& m : monitors_)
+        m->start();
+    admin_.start();
+    for (auto& l : listeners_)
+        l->start();
+
+    log::line(log_level::info, "started")
+        .add("version", version)
+        .add("workers", static_cast<std::int64_t>(workers_.size()))
+        .add("admin", admin_.bound());
+    for (std::size_t i = 0; i < listeners_.size(); ++i)
+        for (const auto& address : listeners_[i]->bound())
+            log::line(log_level::info, "listening")
+                .add("listener", listener_states_[i].settings.name)
+                .add("bind", address);
+
+    control_.run();
+    stop_workers();
+    log::line(log_level::info, "stopped");
+    return 0;
+}
+
+// --- beliefs -----------------------------------------------------------------------------------
+
+void server::on_topology(const health::topology_ptr& t, bool changed)
+{
+    const auto cluster = cluster_index(t->cluster);
+    for (auto& w : workers_)
+        w->publish(cluster, t);
+    if (!changed)
+        return;
+
+    note_primary(records_[cluster], *t);
+    const auto* primary = t->primary();
+    log::line(log_level::info, "topology")
+        .add("cluster", t->cluster)
+        .add("generation", static_cast<std::int64_t>(t->generation))
+        .add("primary", primary ? log::quoted(primary->name) : "-")
+        .add("timeline", static_cast<std::int64_t>(t->highest_timeline))
+        .add("lock_source", t->lock.source)
+        .text("cause", t->cause);
+}
+
+void server::note_primary(cluster_record& r, const health::topology& t)
+{
+    const auto* p = t.primary();
+    const auto now = std::chrono::steady_clock::now();
+    if (p && p->name != r.primary)
+        ++r.role_changes["promoted"];
+    if (!p && !r.primary.empty())
+    {
+        ++r.role_changes["lost"];
+        r.unavailable_since = now;
+    }
+    if (p && r.unavailable_since)
+    {
+        r.write_unavailable.observe(
+            std::chrono::duration<double>(now - *r.unavailable_since).count()
+        );
+        r.unavailable_since.reset();
+    }
+    r.primary = p ? p->name : "";
+}
+
+void server::on_check(const health::check& c)
+{
+    auto& r = records_[cluster_index(c.cluster)];
+    ++r.checks.checks[{c.member, c.source, c.error.empty() ? "ok" : "error"}];
+    r.checks.seconds[c.source].observe(c.took.count());
+
+    // Of a member that fails a thousand times people want the first line and the last.
+    const auto was = r.failures.find(c.member);
+    const bool said = was == r.failures.end() ? c.error.empty() : was->second.error == c.error;
+    if (c.error.empty())
+        r.failures.erase(c.member);
+    else
+        r.failures[c.member] = {c.error, std::chrono::steady_clock::now()};
+    if (said)
+        return;
+    log::line(
+        c.error.empty() ? log_level::info : log_level::warning,
+        c.error.empty() ? "check_ok" : "check_failed"
+    )
+        .add("cluster", c.cluster)
+        .add("member", log::quoted(c.member))
+        .add("source", c.source)
+        .add("path", c.path)
+        .text("error", c.error);
+}
+
+// --- the end -----------------------------------------------------------------------------------
+
+void server::await_signal()
+{
+    signals_.async_wait(
+        [this](const boost::system::error_code& ec, int number)
+        {
+            if (!ec)
+                on_signal(number);
+        }
+    );
+}
+
+void server::on_signal(int number)
+{
+    log::line(log_level::info, "signal").add("number", number);
+    if (number == SIGQUIT)
+        return control_.stop();
+    if (shutting_down_)
+        cut_ = true; // asked twice
+    else
+        begin_shutdown();
+    await_signal();
+}
+
+void server::begin_shutdown()
+{
+    shutting_down_ = true;
+    for (auto& l : listeners_)
+        l->stop();
+    for (auto& w : workers_)
+        w->begin_shutdown();
+    asio::co_spawn(
+        control_,
+        drain(),
+        [this](std::exception_ptr e)
+        {
+            control_.stop();
+            if (e)
+                std::rethrow_exception(e);
+        }
+    );
+}
+
+// Until the last session has gone. The monitors go on: a session that is left must not outlive its
+// member's role.
+asio::awaitable<void> server::drain()
+{
+    const auto cut_at = std::chrono::steady_clock::now() + settings_.shutdown_timeout;
+    auto give_up_at = health::time_point::max();
+    while (co_await sessions_left() > 0)
+    {
+        const auto now = std::chrono::steady_clock::now();
+        if (now >= give_up_at)
+            break;
+        if ((cut_ || now >= cut_at) && give_up_at == health::time_point::max())
+        {
+            give_up_at = now + cut_limit;
+            for (auto& w : workers_)
+                w->cut_all();
+        }
+        drain_timer_.expires_after(drain_poll);
+        co_await drain_timer_.async_wait(asio::use_awaitable);
+    }
+}
+
+asio::awaitable<std::size_t> server::sessions_left()
+{
+    std::size_t left = 0;
+    for (auto& w : workers_)
+        left += co_await asio::co_spawn(w->context(), w->count_sessions(), asio::use_awaitable);
+    co_return left;
+}
+
+void server::stop_workers()
+{
+    admin_.stop();
+    for (auto& m : monitors_)
+        m->stop();
+    for (auto& w : workers_)
+        w->stop();
+}
+
+// --- what is shown -----------------------------------------------------------------------------
+
+asio::awaitable<process_view> server::gather()
+{
+    worker_stats stats(settings_.listeners.size());
+    for (auto& w : workers_)
+    {
+        const auto copy =
+            co_await asio::co_spawn(w->context(), w->copy_stats(), asio::use_awaitable);
+        merge(stats, copy);
+    }
+
+    process_view v;
+    v.version = version;
+    v.now = std::chrono::steady_clock::now();
+    v.wall_clock = std::chrono::system_clock::now();
+    v.config_loaded = loaded_;
+    v.shutting_down = shutting_down_;
+    for (std::size_t i = 0; i < monitors_.size(); ++i)
+        v.clusters.push_back(
+            {monitors_[i]->believed(),
+             records_[i].checks,
+             records_[i].role_changes,
+             records_[i].write_unavailable,
+             records_[i].failures}
+        );
+    for (std::size_t i = 0; i < listeners_.size(); ++i)
+        v.listeners.push_back({settings_.listeners[i], listeners_[i]->bound(), stats[i]});
+    co_return v;
+}
+
+} // namespace
+
+int run_server(const config::settings& settings)
+{
+    log::init(settings.level);
+    std::signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    try
+    {
+        server s(settings);
+        return s.run();
+    }
+    catch (const std::exception& e)
+    {
+        log::line(log_level::error, "failed").text("error", e.what());
+        return 1;
+    }
+}
+
+} // namespace rolegate::proxy

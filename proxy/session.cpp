@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "proxy/session.hpp"
+
+#include "proxy/cancel.hpp"
+#include "proxy/connect.hpp"
+#include "proxy/pgwire/error_response.hpp"
+#include "proxy/route.hpp"
+#include "proxy/worker.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include <array>
+
+namespace rolegate::proxy
+{
+
+namespace
+{
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+using boost::system::error_code;
+using milliseconds = std::chrono::milliseconds;
+
+constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
+
+// The last words of a session and the client's own goodbye: a local client needs microseconds.
+constexpr milliseconds goodbye_limit{2000};
+
+// Answers to a startup packet that say "not now": the server is starting, stopping, or was just
+// told to stop. Another try is unseen by the client, for nothing has reached it yet.
+bool worth_another_try(std::string_view sqlstate)
+{
+    return sqlstate == "57P03" || sqlstate == "57P01" || sqlstate == "57P02";
+}
+
+} // namespace
+
+session::session(worker& w, listener_state& l, std::uint64_t id, socket client)
+    : worker_(w), listener_(l), id_(id), client_(std::move(client)), server_(w.context()),
+      opening_(std::make_unique<opening>(client_.get_executor())),
+      accepted_(std::chrono::steady_clock::now())
+{
+    error_code ignored;
+    client_endpoint_ = client_.remote_endpoint(ignored);
+    tune(client_, l.settings);
+}
+
+session::~session()
+{
+    end_hold("gone");
+    leave_member();
+}
+
+void session::start()
+{
+    asio::co_spawn(
+        worker_.context(),
+        run(),
+        [this](std::exception_ptr e)
+        {
+            if (e)
+                worker_.report(e);
+            if (!relay_)
+                worker_.remove(*this); // destroys this session
+        }
+    );
+}
+
+// --- a client's life, in order -----------------------------------------------------------------
+
+asio::awaitable<void> session::run()
+{
+    if (co_await establish())
+        co_return start_relay();
+    finish();
+    auto words = last_words();
+    co_await say_goodbye(std::move(words));
+}
+
+// From the first byte to a server that has given its first answer. False: why_ says why not.
+//
+// The results of co_await have names: g++ 12 loses the coroutine's `this` when one is awaited in
+// the condition of an `if` inside a `switch`.
+asio::awaitable<bool> session::establish()
+{
+    for (;;)
+    {
+        if (!co_await read_packet())
+            co_return false;
+        const auto step = opening_->hands.step();
+        if (step == handshake::next::startup)
+            co_return co_await start_up();
+        if (step == handshake::next::opaque)
+            co_return co_await pass_on_unread();
+        if (step == handshake::next::reject)
+            co_return fail(errc::startup_malformed);
+        if (step == handshake::next::cancel)
+        {
+            co_await forward_cancel();
+            co_return false;
+        }
+        const bool answered = co_await negotiate();
+        if (!answered || opening_->hands.step() == handshake::next::opaque)
+            co_return answered;
+        // Answered with N: the next packet comes in clear text.
+    }
+}
+
+// One whole packet, and not a byte more.
+asio::awaitable<bool> session::read_packet()
+{
+    auto& hands = opening_->hands;
+    phase_ = phase::handshake;
+    set_deadline(deadline::handshake, listener_.settings.timeouts.handshake);
+    while (hands.step() == handshake::next::read)
+    {
+        const auto room = hands.room();
+        auto [ec, n] =
+            co_await client_.async_read_some(asio::buffer(room.data(), room.size()), nothrow);
+        if (why_ != errc::none)
+            co_return false;
+        if (ec)
+            co_return fail(errc::client_gone);
+        opening_in_ += n;
+        hands.filled(n);
+    }
+    clear_deadline();
+    co_return true;
+}
+
+// SSLRequest or GSSENCRequest: the server answers with one byte. Until that byte has reached the
+// client any other server may be asked instead.
+asio::awaitable<bool> session::negotiate()
+{
+    auto& answer = opening_->answer;
+    for (;;)
+    {
+        if (!co_await reach_server())
+            co_return false;
+        const auto request = opening_->hands.packet();
+        const bool heard = co_await ask_server(request);
+        if (heard)
+            break;
+        if (why_ != errc::none)
+            co_return false;
+        lose_server();
+    }
+
+    // Nothing may come from the client before it has the answer, but the ClientHello of one that
+    // does not wait for it (first byte 0x16).
+    std::array<unsigned char, 1> next{};
+    const auto early = ::recv(client_.native_handle(), next.data(), 1, MSG_PEEK | MSG_DONTWAIT);
+    const auto reply = static_cast<char>(answer.front());
+    const bool injected = early == 1 && (reply == 'N' || next.front() != 0x16);
+    if (injected && reply != 'N')
+        co_return fail(errc::bytes_before_tls);
+
+    const auto reply_bytes = pgwire::bytes(answer);
+    if (!co_await tell_client(reply_bytes))
+        co_return false;
+    answer.clear();
+    if (injected)
+        co_return fail(errc::bytes_before_tls);
+    opening_->hands.answered(reply);
+    co_return true;
+}
+
+// StartupMessage in clear text. The server's first answer is looked at before the client sees it:
+// one that says "not now" is answered with another try.
+asio::awaitable<bool> session::start_up()
+{
+    auto& answer = opening_->answer;
+    for (;;)
+    {
+        if (!co_await reach_server())
+            co_return false;
+        answer.clear();
+        const auto startup = opening_->hands.packet();
+        bool heard = co_await ask_server(startup);
+        auto first = pgwire::parse_first_answer(answer);
+        while (heard && first.status == pgwire::parse_status::need_more)
+        {
+            heard = co_await hear_server(answer.size() + 1);
+            first = pgwire::parse_first_answer(answer);
+        }
+        if (why_ != errc::none)
+            co_return false;
+        if (heard && !worth_another_try(first.sqlstate))
+            break;
+        lose_server();
+    }
+    const auto answer_bytes = pgwire::bytes(answer);
+    co_return co_await tell_client(answer_bytes);
+}
+
+// TLS from the first byte: nothing of it can be read or answered here.
+asio::awaitable<bool> session::pass_on_unread()
+{
+    for (;;)
+    {
+        if (!co_await reach_server())
+            co_return false;
+        const auto data = opening_->hands.packet();
+        const bool told = co_await tell_server(data);
+        if (told)
+            co_return true;
+        if (why_ != errc::none)
+            co_return false;
+        lose_server();
+    }
+}
+
+// The key in a CancelRequest means something to one server only and harms no other, so it is
+// offered to all that this listener leads to.
+asio::awaitable<void> session::forward_cancel()
+{
+    const auto t = worker_.believed(listener_.cluster);
+    std::vector<server_address> members;
+    for (const auto& m : t->members)
+        if (may_stay(listener_.settings.role, *t, m.name) && !m.address.empty())
+            members.push_back({m.address, m.port});
+    ++worker_.stats_of(listener_).cancel_requests[members.empty() ? "no_member" : "forwarded"];
+    const auto packet = opening_->hands.packet();
+    co_await offer_cancel(members, packet, listener_.settings);
+}
+
+// --- the relay ---------------------------------------------------------------------------------
+
+void session::start_relay()
+{
+    pgwire::frame_tracker tracker;
+    const bool clear = opening_->hands.step() == handshake::next::startup;
+    tracker.feed(opening_->answer);
+    opening_.reset();
+
+    phase_ = phase::data;
+    counted_ = &worker_.stats_of(listener_).members[member_];
+    ++counted_->sessions;
+    relay_.emplace(client_, server_, worker_.buffers(), *this);
+    worker_.settle(*this);
+    relay_->start(clear ? &tracker : nullptr);
+    // The belief may have changed while the last words of the opening were on their way.
+    on_topology();
+    if (leaving_)
+        on_shutdown();
+}
+
+void session::on_half_closed()
+{
+    set_deadline(deadline::peer_fin, listener_.settings.timeouts.client_fin);
+    worker_.watch(*this);
+}
+
+void session::on_relay_end(errc why)
+{
+    clear_deadline();
+    if (why_ == errc::none)
+        why_ = why;
+    if (why_ == errc::server_ended || why_ == errc::server_reset)
+        worker_.hint(listener_.cluster, member_);
+
+    auto words = relay_->take_unsent();
+    if (relay_->can_say_last_words())
+        words += last_words();
+    finish();
+    const bool client_done =
+        why_ == errc::none || why_ == errc::server_ended || info(why_).who == side::client;
+    if (client_done)
+        return worker_.remove(*this);
+    worker_.watch(*this);
+    asio::co_spawn(
+        worker_.context(),
+        say_goodbye(std::move(words)),
+        [this](std::exception_ptr e)
+        {
+            if (e)
+                worker_.report(e);
+            worker_.remove(*this);
+        }
+    );
+}
+
+// --- the end -----------------------------------------------------------------------------------
+
+bool session::fail(errc why) noexcept
+{
+    if (why_ == errc::none)
+        why_ = why;
+    return false;
+}
+
+// The server's side is over; the session is counted and recorded.
+void session::finish()
+{
+    error_code ignored;
+    server_.close(ignored);
+    record_end();
+    leave_member();
+}
+
+// Last words, FIN, and whatever the client still sends is read and dropped: closing with unread
+// data would make the kernel reset the connection and throw the words away.
+asio::awaitable<void> session::say_goodbye(std::string last_words)
+{
+    set_deadline(deadline::goodbye, goodbye_limit);
+    if (!last_words.empty())
+        co_await asio::async_write(client_, asio::buffer(last_words), nothrow);
+    error_code ec;
+    if (info(why_).who == side::client && last_words.empty())
+        co_return static_cast<void>(client_.close(ec));
+    client_.shutdown(socket::shutdown_send, ec);
+    std::array<std::byte, 1024> dropped;
+    while (!ec && client_.is_open())
+    {
+        auto [read_ec, n] = co_await client_.async_read_some(asio::buffer(dropped), nothrow);
+        ec = read_ec;
+    }
+    client_.close(ec);
+}
+
+void session::leave_member()
+{
+    if (!counted_)
+        return;
+    --counted_->sessions;
+    counted_ = nullptr;
+}
+
+} // namespace rolegate::proxy

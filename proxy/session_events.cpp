@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// What reaches a session from outside its own flow: new beliefs, time-outs, the end of the process.
+// And what remains of it: last words and one record.
+#include "proxy/log.hpp"
+#include "proxy/pgwire/error_response.hpp"
+#include "proxy/route.hpp"
+#include "proxy/session.hpp"
+#include "proxy/worker.hpp"
+
+#include <sstream>
+#include <utility>
+
+namespace rolegate::proxy
+{
+
+namespace
+{
+
+using boost::system::error_code;
+using milliseconds = std::chrono::milliseconds;
+
+// After the client has closed while its server has not answered yet.
+constexpr milliseconds hung_server_limit{5000};
+
+double seconds(std::chrono::steady_clock::duration d)
+{
+    return std::chrono::duration<double>(d).count();
+}
+
+std::int64_t in_ms(std::chrono::steady_clock::duration d)
+{
+    return std::chrono::duration_cast<milliseconds>(d).count();
+}
+
+// An encryption request must not be answered with an error, nor protocol 2 in the words of 3.
+bool understands_errors(const handshake& h)
+{
+    return h.step() == handshake::next::startup && pgwire::startup_protocol(h.packet()) >> 16 >= 3;
+}
+
+} // namespace
+
+void session::on_topology()
+{
+    const auto t = worker_.believed(listener_.cluster);
+    const bool lost = !member_.empty() && !may_stay(listener_.settings.role, *t, member_);
+    if (relay_)
+    {
+        if (lost)
+            end(errc::role_lost);
+        return;
+    }
+    if (!opening_)
+        return;
+    // Still opening: nothing of that server has reached the client, so another one is found.
+    if (lost && server_.is_open())
+    {
+        error_code ignored;
+        server_.close(ignored);
+    }
+    const auto now = std::chrono::steady_clock::now();
+    if (opening_->waiting && route(listener_.settings.role, *t, now, 0, opening_->refused_by).why !=
+                                 errc::no_routable_member)
+        opening_->timer.cancel();
+}
+
+void session::end(errc why)
+{
+    fail(why);
+    if (relay_)
+        return relay_->stop(why_);
+    error_code ignored;
+    client_.cancel(ignored);
+    server_.close(ignored);
+    if (opening_)
+        opening_->timer.cancel();
+}
+
+void session::on_shutdown()
+{
+    leaving_ = true;
+    if (recorded_)
+        return;
+    if (!relay_)
+    {
+        // With a server at hand the session is as good as established and ends when it is idle.
+        if (phase_ != phase::connect)
+            end(errc::shutting_down);
+    }
+    else if (relay_->idle())
+        end(errc::shutting_down);
+}
+
+int session::watched_client() noexcept
+{
+    const bool waits = opening_ && why_ == errc::none && phase_ != phase::handshake;
+    return waits ? client_.native_handle() : -1;
+}
+
+void session::on_client_gone(time_point)
+{
+    if (opening_->waiting)
+        return end(errc::client_gone);
+    // It may have sent all it has to say and wait for the answer; a server that never gives one
+    // must not keep it for ever.
+    if (deadline_ == deadline::none)
+        set_deadline(deadline::hung_server, hung_server_limit);
+}
+
+void session::set_deadline(deadline what, milliseconds after)
+{
+    deadline_ = what;
+    deadline_at_ = std::chrono::steady_clock::now() + after;
+}
+
+void session::on_sweep(time_point now)
+{
+    if (leaving_)
+        on_shutdown();
+    if (opening_ && opening_->waiting && worker_.believed(listener_.cluster)->stale(now))
+        opening_->timer.cancel();
+    if (deadline_ == deadline::none || now < deadline_at_)
+        return;
+
+    error_code ignored;
+    switch (std::exchange(deadline_, deadline::none))
+    {
+    case deadline::none:
+        return;
+    case deadline::handshake:
+        return end(errc::handshake_timeout);
+    case deadline::connect:
+        server_.close(ignored);
+        return;
+    case deadline::hung_server:
+        return end(errc::client_gone);
+    case deadline::peer_fin:
+        return end(errc::client_fin_timeout);
+    case deadline::goodbye:
+        client_.close(ignored);
+        return;
+    }
+}
+
+// --- what remains ------------------------------------------------------------------------------
+
+// What the client is told, where it can be told anything at this point.
+std::string session::last_words() const
+{
+    const auto& i = info(why_);
+    if (!i.sqlstate)
+        return {};
+    if (opening_ && why_ != errc::bytes_before_tls && !understands_errors(opening_->hands))
+        return {};
+    if (why_ == errc::role_lost)
+    {
+        const bool write = listener_.settings.role == config::listener_role::primary;
+        return pgwire::fatal_error(
+            i.sqlstate,
+            "terminating connection: member " + member_ + " is no longer " +
+                (write ? "the primary" : "a replica")
+        );
+    }
+    // libpq goes on to its next host only after 57P03, never after 57P01.
+    const auto* sqlstate = opening_ && why_ == errc::shutting_down ? "57P03" : i.sqlstate;
+    return pgwire::fatal_error(sqlstate, i.text);
+}
+
+void session::add_live_bytes(member_stats& to) const
+{
+    if (!relay_ || recorded_)
+        return;
+    to.bytes_in += opening_in_ + relay_->bytes_in();
+    to.bytes_out += opening_out_ + relay_->bytes_out();
+}
+
+void session::record_end()
+{
+    if (recorded_)
+        return;
+    recorded_ = true;
+    const auto total = std::chrono::steady_clock::now() - accepted_;
+    const auto in = opening_in_ + (relay_ ? relay_->bytes_in() : 0);
+    const auto out = opening_out_ + (relay_ ? relay_->bytes_out() : 0);
+    const auto term = termination(why_, phase_);
+
+    auto& stats = worker_.stats_of(listener_);
+    auto& member = stats.members[member_];
+    ++member.ended[term];
+    member.bytes_in += in;
+    member.bytes_out += out;
+    stats.session_seconds.observe(seconds(total));
+    if (phase_ == phase::handshake && info(why_).who == side::client &&
+        (in > 0 || why_ != errc::client_gone))
+        ++stats.handshake_rejects[info(why_).word];
+    if (phase_ == phase::data && (why_ == errc::role_lost || why_ == errc::shutting_down))
+        ++member.shut_down[info(why_).word];
+
+    std::ostringstream client;
+    client << client_endpoint_;
+    // A probe that connects and closes is no session worth a line.
+    const bool probe = why_ == errc::client_gone && opening_in_ == 0;
+    log::line(probe ? config::log_level::debug : config::log_level::info, "session_end")
+        .add("id", static_cast<std::int64_t>(id_))
+        .add("client", client.str())
+        .add("listener", listener_.settings.name)
+        .add("member", log::quoted(member_.empty() ? "-" : member_))
+        .add("tw_ms", in_ms(waited_))
+        .add("tc_ms", in_ms(connecting_))
+        .add("tt_ms", in_ms(total))
+        .add("in", static_cast<std::int64_t>(in))
+        .add("out", static_cast<std::int64_t>(out))
+        .add("term", term)
+        .add("why", info(why_).word);
+}
+
+} // namespace rolegate::proxy

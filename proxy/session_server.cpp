@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// How a session comes to a server: routed, held while nobody is open, connected, tried again.
+#include "proxy/connect.hpp"
+#include "proxy/route.hpp"
+#include "proxy/session.hpp"
+#include "proxy/worker.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include <array>
+
+namespace rolegate::proxy
+{
+
+namespace
+{
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using milliseconds = std::chrono::milliseconds;
+
+constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
+
+// A member that refused is tried again after 20 ms, then 40 ... 320: fast enough for a promotion,
+// slow enough for a server that is starting.
+constexpr milliseconds first_pause{20};
+constexpr milliseconds longest_pause{320};
+
+double seconds(std::chrono::steady_clock::duration d)
+{
+    return std::chrono::duration<double>(d).count();
+}
+
+} // namespace
+
+// Until a member is open for this listener and takes the connection, or the hold is over.
+asio::awaitable<bool> session::reach_server()
+{
+    if (server_.is_open())
+        co_return true;
+    auto& o = *opening_;
+    if (!o.hold_until)
+        o.hold_until = std::chrono::steady_clock::now() + listener_.settings.queue.timeout;
+
+    for (;;)
+    {
+        const auto now = std::chrono::steady_clock::now();
+        const auto t = worker_.believed(listener_.cluster);
+        const auto turn = listener_.turn.load(std::memory_order_relaxed);
+        const auto to = route(listener_.settings.role, *t, now, turn, o.refused_by);
+        if (to.why == errc::stale_view)
+        {
+            end_hold("stale");
+            co_return fail(to.why);
+        }
+        const bool refused = to.member && to.member->name == o.refused_by;
+        const bool too_soon = refused && now < o.refused_until;
+        if (!to.member || too_soon)
+        {
+            const bool goes_on = co_await hold(too_soon ? o.refused_until : *o.hold_until);
+            if (!goes_on)
+                co_return false;
+            continue;
+        }
+        listener_.turn.fetch_add(1, std::memory_order_relaxed);
+        const auto name = to.member->name;
+        const auto address = to.member->address;
+        const bool connected = co_await connect_to(name, address, to.member->port);
+        if (connected)
+        {
+            end_hold("routed");
+            co_return true;
+        }
+        if (why_ != errc::none)
+            co_return false;
+        lose_server();
+    }
+}
+
+// Parks the client. False: it has ended, or the hold has.
+asio::awaitable<bool> session::hold(time_point until)
+{
+    auto& o = *opening_;
+    phase_ = phase::queue;
+    if (!held_)
+    {
+        if (listener_.held.fetch_add(1) >= listener_.settings.queue.max)
+        {
+            listener_.held.fetch_sub(1);
+            co_return fail(errc::queue_full);
+        }
+        held_ = true;
+        ++worker_.stats_of(listener_).held;
+        held_since_ = std::chrono::steady_clock::now();
+    }
+    o.timer.expires_at(std::min(until, *o.hold_until));
+    o.waiting = true;
+    co_await o.timer.async_wait(nothrow);
+    o.waiting = false;
+    if (why_ != errc::none)
+    {
+        end_hold(why_ == errc::shutting_down ? "shutdown" : "gone");
+        co_return false;
+    }
+    if (std::chrono::steady_clock::now() < *o.hold_until)
+        co_return true;
+    end_hold("timeout");
+    co_return fail(o.refused_by.empty() ? errc::no_routable_member : errc::server_failed);
+}
+
+void session::end_hold(const char* result)
+{
+    if (!held_)
+        return;
+    held_ = false;
+    listener_.held.fetch_sub(1);
+    auto& stats = worker_.stats_of(listener_);
+    --stats.held;
+    const auto took = std::chrono::steady_clock::now() - held_since_;
+    stats.hold_seconds[result].observe(seconds(took));
+    waited_ += took;
+}
+
+asio::awaitable<bool>
+session::connect_to(const std::string& name, const std::string& address, std::uint16_t port)
+{
+    phase_ = phase::connect;
+    member_ = name;
+    asio::ip::tcp::endpoint to;
+    if (open_for(server_, address, port, listener_.settings, to))
+        co_return false;
+
+    const auto began = std::chrono::steady_clock::now();
+    set_deadline(deadline::connect, listener_.settings.timeouts.connect);
+    auto [ec] = co_await server_.async_connect(to, nothrow);
+    clear_deadline();
+    connecting_ = std::chrono::steady_clock::now() - began;
+    if (why_ != errc::none || ec || !server_.is_open())
+        co_return false;
+    routed_ = std::chrono::steady_clock::now();
+    worker_.stats_of(listener_).members[member_].connect_seconds.observe(seconds(connecting_));
+    co_return true;
+}
+
+// The server is not to be had now: the monitor should look, and this member rests a little.
+void session::lose_server()
+{
+    error_code ignored;
+    server_.close(ignored);
+    clear_deadline();
+    auto& o = *opening_;
+    o.answer.clear();
+    worker_.hint(listener_.cluster, member_);
+    o.pause = o.refused_by == member_ ? std::min(2 * o.pause, longest_pause) : first_pause;
+    o.refused_by = member_;
+    o.refused_until = std::chrono::steady_clock::now() + o.pause;
+    member_.clear();
+}
+
+// Sends and waits for the first byte of an answer.
+asio::awaitable<bool> session::ask_server(pgwire::bytes data)
+{
+    const bool told = co_await tell_server(data);
+    if (!told)
+        co_return false;
+    co_return co_await hear_server(1);
+}
+
+asio::awaitable<bool> session::tell_server(pgwire::bytes data)
+{
+    auto [ec, n] =
+        co_await asio::async_write(server_, asio::buffer(data.data(), data.size()), nothrow);
+    co_return !ec && why_ == errc::none && server_.is_open();
+}
+
+// Appends to opening_->answer until it has this many bytes.
+asio::awaitable<bool> session::hear_server(std::size_t at_least)
+{
+    auto& answer = opening_->answer;
+    std::array<std::byte, 2048> room;
+    while (answer.size() < at_least)
+    {
+        // The answer to an encryption request is one byte; what is behind it is not ours to take.
+        const auto wanted = opening_->hands.step() == handshake::next::negotiate ? 1 : room.size();
+        auto [ec, n] = co_await server_.async_read_some(asio::buffer(room.data(), wanted), nothrow);
+        if (ec || why_ != errc::none || !server_.is_open())
+            co_return false;
+        answer.insert(answer.end(), room.begin(), room.begin() + static_cast<std::ptrdiff_t>(n));
+    }
+    co_return true;
+}
+
+asio::awaitable<bool> session::tell_client(pgwire::bytes data)
+{
+    auto [ec, n] =
+        co_await asio::async_write(client_, asio::buffer(data.data(), data.size()), nothrow);
+    opening_out_ += n;
+    if (why_ != errc::none)
+        co_return false;
+    co_return ec ? fail(errc::client_gone) : true;
+}
+
+} // namespace rolegate::proxy

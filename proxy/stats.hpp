@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// Counters of one worker: plain values, written on its thread only. For a scrape the worker copies
+// them on its own thread and hands the copy out; merge() adds the workers' copies up.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace rolegate::proxy
+{
+
+// Seconds; the last bucket is +Inf. From a loopback connect to a day-long session.
+inline constexpr std::array<double, 14> duration_buckets = {
+    0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 600, 3600, 86400};
+
+struct histogram
+{
+    std::array<std::uint64_t, duration_buckets.size() + 1> counts{}; // not cumulative
+    double sum = 0;
+
+    void observe(double seconds) noexcept;
+};
+
+struct member_stats
+{
+    std::uint64_t sessions = 0;                     // now
+    std::map<std::string, std::uint64_t> ended;     // by termination state
+    std::map<std::string, std::uint64_t> shut_down; // by reason: "role_lost", "shutdown"
+    std::uint64_t bytes_in = 0;                     // client to server
+    std::uint64_t bytes_out = 0;
+    histogram connect_seconds; // connects that succeeded
+};
+
+struct listener_stats
+{
+    // By member name; "" for sessions that never reached one. Names come from Patroni and are
+    // bounded by its listing.
+    std::map<std::string, member_stats> members;
+    std::uint64_t held = 0;                        // now
+    std::map<std::string, histogram> hold_seconds; // by result: routed|timeout|stale|gone|shutdown
+    std::map<std::string, std::uint64_t> handshake_rejects; // by reason
+    std::map<std::string, std::uint64_t> cancel_requests;   // by result: forwarded|no_member
+    histogram session_seconds;
+};
+
+// One entry a listener, in the order of the configuration.
+using worker_stats = std::vector<listener_stats>;
+
+void merge(worker_stats& into, const worker_stats& from);
+
+// Requests to sources, counted on the control thread. Key: member, source, result.
+struct check_stats
+{
+    std::map<std::array<std::string, 3>, std::uint64_t> checks;
+    std::map<std::string, histogram> seconds; // by source
+};
+
+} // namespace rolegate::proxy

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "proxy/termination.hpp"
+
+namespace rolegate::proxy
+{
+
+namespace
+{
+
+char who(errc why)
+{
+    switch (why)
+    {
+    case errc::none:
+        return '-';
+    case errc::startup_malformed:
+    case errc::bytes_before_tls:
+    case errc::client_gone:
+    case errc::client_reset:
+        return 'C';
+    case errc::handshake_timeout:
+    case errc::client_fin_timeout:
+        return 'c';
+    case errc::server_failed:
+    case errc::server_ended:
+    case errc::server_reset:
+        return 'S';
+    case errc::no_routable_member:
+        return 's';
+    case errc::stale_view:
+    case errc::queue_full:
+        return 'P';
+    case errc::role_lost:
+        return 'D';
+    case errc::shutting_down:
+        break;
+    }
+    return 'K';
+}
+
+char where_letter(phase where)
+{
+    switch (where)
+    {
+    case phase::handshake:
+        return 'R';
+    case phase::queue:
+        return 'Q';
+    case phase::connect:
+        return 'C';
+    case phase::data:
+        break;
+    }
+    return 'D';
+}
+
+} // namespace
+
+std::string termination(errc why, phase where)
+{
+    // HAProxy says "D-" of a session that it shut because the server went down.
+    const bool finished = why == errc::none || (why == errc::role_lost && where == phase::data);
+    return {who(why), finished ? '-' : where_letter(where)};
+}
+
+} // namespace rolegate::proxy

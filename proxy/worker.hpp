@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// One thread, one io_context: the sessions that live on it, what they believe of each cluster,
+// their buffers and counters. No lock: others reach a worker by posting to its context.
+#pragma once
+
+#include "health/topology.hpp"
+#include "proxy/buffer_pool.hpp"
+#include "proxy/session.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <exception>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include <poll.h>
+
+namespace rolegate::proxy
+{
+
+class worker
+{
+public:
+    // Live traffic's hint that a member should be looked at: (cluster index, member). Called on
+    // the worker's thread, at most every few milliseconds a member.
+    using hint_sink = std::function<void(std::size_t, const std::string&)>;
+
+    worker(
+        std::size_t index,
+        std::size_t workers,
+        std::vector<health::topology_ptr> first_beliefs,
+        std::size_t listeners,
+        hint_sink hints
+    );
+    ~worker();
+
+    [[nodiscard]] boost::asio::io_context& context() noexcept { return context_; }
+
+    // --- from any thread ---
+
+    void start();
+    void publish(std::size_t cluster, health::topology_ptr t);
+    void begin_shutdown(); // sessions end when they are idle
+    void cut_all();        // sessions end now
+    void stop();           // and join; no session may be left
+
+    // A copy made on the worker's thread. Awaited on another context's executor.
+    boost::asio::awaitable<worker_stats> copy_stats();
+    boost::asio::awaitable<std::size_t> count_sessions();
+
+    // --- on the worker's thread ---
+
+    void start_session(boost::asio::ip::tcp::socket client, listener_state& l);
+    void remove(session& s);
+
+    // Where a session is listed: those that wait for something are swept ten times a second, those
+    // that relay are left alone.
+    void watch(session& s);
+    void settle(session& s);
+
+    [[nodiscard]] const health::topology_ptr& believed(std::size_t cluster) const
+    {
+        return beliefs_[cluster];
+    }
+    [[nodiscard]] listener_stats& stats_of(const listener_state& l) { return stats_[l.index]; }
+    [[nodiscard]] buffer_pool& buffers() noexcept { return buffers_; }
+
+    void hint(std::size_t cluster, const std::string& member);
+    void report(const std::exception_ptr& e) const;
+
+private:
+    using session_list =
+        boost::intrusive::list<session, boost::intrusive::constant_time_size<false>>;
+
+    void run();
+    void sweep();
+    void sweep_gone_clients(session::time_point now);
+    template <class Do> void for_each_session(session_list& list, Do act);
+
+    const std::size_t index_;
+    const std::size_t workers_;
+    std::vector<health::topology_ptr> beliefs_; // by cluster
+    hint_sink hints_;
+
+    boost::asio::io_context context_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+    boost::asio::steady_timer sweeper_;
+    std::thread thread_;
+
+    worker_stats stats_;
+    buffer_pool buffers_;
+    session_list waiting_;
+    session_list relaying_;
+    std::vector<pollfd> polled_; // reused by every sweep
+    std::vector<session*> polled_session_;
+    std::uint64_t started_ = 0;
+    bool shutting_down_ = false;
+    session::time_point last_hint_{};
+    std::string last_hinted_;
+};
+
+} // namespace rolegate::proxy
