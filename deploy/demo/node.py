@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: PostgreSQL
+"""A node: one Patroni with its PostgreSQL, and everything that may happen to the two."""
+
+import glob
+import os
+import shutil
+import signal
+import time
+
+import yaml
+
+from . import processes, rest
+from .processes import Child, is_alive, wait_until
+
+
+def postgres_bin():
+    """The newest PostgreSQL below /usr/lib/postgresql, as Debian installs them."""
+    found = glob.glob("/usr/lib/postgresql/*/bin/pg_ctl")
+    if not found:
+        raise FileNotFoundError("no PostgreSQL server below /usr/lib/postgresql")
+    newest = max(found, key=lambda path: int(path.split("/")[4]) if path.split("/")[4].isdigit() else 0)
+    return os.path.dirname(newest)
+
+
+class Node:
+    def __init__(self, name, host, settings):
+        self.name = name
+        self.host = host
+        self.pg_port = settings.pg_port
+        self.rest_port = settings.rest_port
+        self.user = processes.service_user()
+        self.directory = f"{settings.directory}/{name}"
+        self.data = f"{self.directory}/data"
+        self.config = f"{self.directory}/patroni.yml"
+        self.log = f"{settings.directory}/{name}.log"
+        os.makedirs(self.directory, exist_ok=True)
+        if self.user:
+            shutil.chown(self.directory, self.user, self.user)
+        os.chmod(self.directory, 0o700)
+        with open(self.config, "w") as file:
+            yaml.safe_dump(self._patroni_config(settings), file, sort_keys=False)
+        os.chmod(self.config, 0o644)
+        self.child = Child(name, ["patroni", self.config], self.log, self.user, stop_signal=signal.SIGINT)
+
+    def _patroni_config(self, settings):
+        return {
+            "scope": settings.scope,
+            "namespace": settings.namespace,
+            "name": self.name,
+            "etcd3": {"hosts": settings.etcd_address},
+            "restapi": {"listen": self.rest, "connect_address": self.rest},
+            "bootstrap": {
+                "dcs": {
+                    "ttl": settings.ttl,
+                    "loop_wait": settings.loop_wait,
+                    "retry_timeout": settings.retry_timeout,
+                    "maximum_lag_on_failover": 1048576,
+                    "synchronous_mode": settings.synchronous,
+                    "failsafe_mode": settings.failsafe,
+                    "postgresql": {
+                        "use_pg_rewind": True,
+                        "use_slots": True,
+                        # The data is thrown away at the end, so nobody waits for the disk.
+                        "parameters": {"max_connections": 300, "fsync": "off", "wal_log_hints": "on",
+                                       "shared_buffers": "32MB", "wal_keep_size": "128MB",
+                                       "password_encryption": "scram-sha-256"},
+                    },
+                },
+                "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums", "no-sync"],
+            },
+            "postgresql": {
+                "listen": self.postgres,
+                "connect_address": self.postgres,
+                "data_dir": self.data,
+                "bin_dir": postgres_bin(),
+                "pgpass": f"{self.directory}/pgpass",
+                "remove_data_directory_on_diverged_timelines": True,
+                "remove_data_directory_on_rewind_failure": True,
+                "authentication": {name: {"username": name, "password": name}
+                                   for name in ("replication", "rewind")} | {
+                    "superuser": {"username": "postgres", "password": settings.password}},
+                "parameters": {"unix_socket_directories": self.directory},
+                "pg_hba": [f"host replication replication 127.0.0.0/8 {settings.auth}",
+                           f"host all all 127.0.0.0/8 {settings.auth}"],
+            },
+        }
+
+    @property
+    def rest(self):
+        return f"{self.host}:{self.rest_port}"
+
+    @property
+    def postgres(self):
+        return f"{self.host}:{self.pg_port}"
+
+    def status(self):
+        """Body of GET /patroni, or None when Patroni does not answer."""
+        answer = rest.ask(self.rest, "/patroni", timeout=2)
+        try:
+            return answer.json() if answer else None
+        except ValueError:
+            return None
+
+    def start(self):
+        self.child.start()
+
+    def stop(self):
+        """Ctrl-C of Patroni: PostgreSQL is shut down, and a leader gives its lock back."""
+        self.child.stop(limit=30)
+        self.kill_postgres()
+
+    def kill_patroni(self):
+        """kill -9 of Patroni: PostgreSQL lives on, nobody looks after it."""
+        self.child.kill()
+
+    def postmaster_pid(self):
+        """The postmaster of this data directory, never a stranger that inherited the number."""
+        try:
+            with open(f"{self.data}/postmaster.pid") as file:
+                pid = int(file.readline())
+            with open(f"/proc/{pid}/cmdline") as file:
+                return pid if self.data in file.read() else None
+        except (OSError, ValueError):
+            return None
+
+    def kill_postgres(self):
+        """kill -9 of the postmaster; its children see that and end by themselves."""
+        pid = self.postmaster_pid()
+        if pid is None:
+            return
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        wait_until(f"the postmaster of {self.name} is gone", lambda: not is_alive(pid), 10, every=0.01)
+
+    def wipe(self):
+        """Removes the data directory of a stopped node."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def describe(self):
+        body = self.status()
+        if body is None:
+            alive = "PostgreSQL lives" if self.postmaster_pid() else "PostgreSQL is down"
+            return f"{self.name}: Patroni does not answer, {alive}"
+        return f"{self.name}: {body.get('state')} {body.get('role')} timeline {body.get('timeline')}"
+
+
+def stop_all(nodes):
+    """Stops many at once: all are told first, so the waits overlap."""
+    for node in nodes:
+        node.child.ask_to_stop()
+    deadline = time.monotonic() + 15
+    for node in nodes:
+        node.child.stop(limit=max(0.5, deadline - time.monotonic()), asked=True)
+        node.kill_postgres()

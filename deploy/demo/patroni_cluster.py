@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: PostgreSQL
+"""A cluster: etcd and some nodes on loopback addresses, and what an operator does to it."""
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+
+import psycopg2
+
+from . import processes, rest
+from .etcd import Etcd
+from .node import Node, stop_all
+from .processes import wait_until
+
+
+@dataclass
+class Settings:
+    """`prefix` is the first three bytes of the addresses: etcd is PREFIX.10, the nodes PREFIX.11 and up."""
+    directory: str = ""
+    prefix: str = "127.0.0"
+    nodes: int = 3
+    pg_port: int = 5434
+    rest_port: int = 8008
+    etcd_port: int = 2379
+    etcd_peer_port: int = 2380
+    scope: str = "demo"
+    namespace: str = "/service"
+    ttl: int = 30
+    loop_wait: int = 10
+    retry_timeout: int = 10
+    synchronous: bool = False
+    failsafe: bool = False
+    auth: str = "trust"
+    password: str = "postgres"
+    etcd_address: str = field(default="", init=False)
+
+
+class Cluster:
+    def __init__(self, settings):
+        self.settings = settings
+        settings.directory = settings.directory or tempfile.mkdtemp(prefix="rolegate-cluster-")
+        os.makedirs(settings.directory, exist_ok=True)
+        os.chmod(settings.directory, 0o755)
+        self.etcd = Etcd(f"{settings.prefix}.10", settings.directory, settings.etcd_port, settings.etcd_peer_port)
+        settings.etcd_address = self.etcd.address
+        self.nodes = []
+        for _ in range(settings.nodes):
+            self.add_node()
+
+    # Membership
+
+    def add_node(self):
+        """A new node under the first free number; not started yet."""
+        taken = [node.name for node in self.nodes]
+        number = next(number for number in range(1, 90) if f"pg-{number}" not in taken)
+        node = Node(f"pg-{number}", f"{self.settings.prefix}.{10 + number}", self.settings)
+        self.nodes.append(node)
+        return node
+
+    def remove_node(self, node):
+        """Stops a node for good and forgets it."""
+        node.stop()
+        node.wipe()
+        self.nodes.remove(node)
+
+    def node(self, name):
+        return next(node for node in self.nodes if node.name == name)
+
+    def ports(self):
+        """Every (host, port) the cluster listens on."""
+        wanted = [(self.etcd.host, self.etcd.client_port), (self.etcd.host, self.settings.etcd_peer_port)]
+        for node in self.nodes:
+            wanted += [(node.host, node.pg_port), (node.host, node.rest_port)]
+        return wanted
+
+    # Life
+
+    def start(self):
+        """The first node initialises the cluster; the others wait for it and copy it."""
+        self.etcd.start()
+        for node in self.nodes:
+            node.start()
+        self.wait_healthy(90)
+
+    def stop(self):
+        stop_all(self.nodes)
+        self.etcd.stop()
+
+    def remove_files(self):
+        shutil.rmtree(self.settings.directory, ignore_errors=True)
+
+    # Knowledge
+
+    def view(self):
+        """Body of GET /cluster of the first node that answers, or None."""
+        for node in self.nodes:
+            answer = rest.ask(node.rest, "/cluster", timeout=2) if node.child.running else None
+            if answer and answer.status == 200:
+                return answer.json()
+        return None
+
+    def leader(self):
+        """The node that holds the lock, or None."""
+        members = (self.view() or {}).get("members", [])
+        names = [member["name"] for member in members if member["role"] in ("leader", "master", "primary")]
+        return next((node for node in self.nodes if node.name in names), None)
+
+    def replicas(self):
+        leader = self.leader()
+        return [node for node in self.nodes if node is not leader]
+
+    def problem(self):
+        """Why the cluster is not healthy, as text; empty when it is."""
+        bodies = {}
+        for node in self.nodes:
+            node.child.require_running()
+            bodies[node.name] = node.status() or {}
+        leader = self.leader()
+        if leader is None:
+            return "no leader"
+        top = bodies[leader.name]
+        if (top.get("state"), top.get("role")) not in (("running", "master"), ("running", "primary")):
+            return f"{leader.name} holds the lock but is {top.get('state')} {top.get('role')}"
+        streaming = {row["application_name"] for row in top.get("replication", []) if row["state"] == "streaming"}
+        for node in self.nodes:
+            body = bodies[node.name]
+            if node is leader:
+                continue
+            if body.get("state") not in ("running", "streaming") or body.get("role") != "replica":
+                return f"{node.name} is {body.get('state')} {body.get('role')}"
+            if node.name not in streaming or body.get("timeline") != top.get("timeline"):
+                return f"{node.name} does not stream from {leader.name}"
+        members = (self.view() or {}).get("members", [])
+        if self.settings.synchronous and "sync_standby" not in [member["role"] for member in members]:
+            return "no synchronous standby"
+        unknown = {member["name"] for member in members} - set(bodies)
+        return f"members of the past: {sorted(unknown)}" if unknown else ""
+
+    def wait_healthy(self, limit=60):
+        problem = ["not looked yet"]
+
+        def look():
+            problem[0] = self.problem()
+            return not problem[0]
+        try:
+            wait_until("the cluster is healthy", look, limit, every=0.1)
+        except processes.Timeout as error:
+            raise processes.Timeout(f"{error}: {problem[0]}\n" + self.describe()) from None
+
+    def wait_leader(self, node, limit=60):
+        """The node holds the lock and says it is a running primary."""
+        def is_leader():
+            body = node.status() or {}
+            return self.leader() is node and body.get("state") == "running" and body.get("role") in ("master", "primary")
+        wait_until(f"{node.name} is the leader", is_leader, limit)
+
+    def wait_new_leader(self, old, limit=60):
+        def other():
+            leader = self.leader()
+            return leader if leader not in (None, old) else None
+        leader = wait_until(f"somebody else than {old.name} is the leader", other, limit)
+        self.wait_leader(leader, limit)
+        return leader
+
+    def describe(self):
+        return "\n".join(node.describe() for node in self.nodes)
+
+    # Operator's work
+
+    def heal(self, limit=90):
+        """Back to the known state: the first nodes only, all of them running, one leader, replicas streaming."""
+        self.etcd.start()
+        for node in self.nodes[self.settings.nodes:]:
+            self.remove_node(node)
+        while len(self.nodes) < self.settings.nodes:
+            self.add_node()
+        for node in self.nodes:
+            node.start()
+        self.wait_healthy(limit)
+
+    def candidate(self):
+        """A replica that may take over: with synchronous mode only the synchronous one may."""
+        replicas = self.replicas()
+        view = self.view() or {}
+        sync = {member["name"] for member in view.get("members", []) if member["role"] == "sync_standby"}
+        return next((node for node in replicas if node.name in sync), replicas[0])
+
+    def switchover(self, candidate=None):
+        """What `patronictl switchover` does. Returns the old and the new leader."""
+        leader = self.leader()
+        candidate = candidate or self.candidate()
+        answer = rest.ask(leader.rest, "/switchover", "POST",
+                          {"leader": leader.name, "candidate": candidate.name}, timeout=60)
+        if answer is None or answer.status != 200:
+            raise RuntimeError(f"switchover refused: {answer.body if answer else 'no answer'}")
+        return leader, candidate
+
+    def configure(self, **changes):
+        """What `patronictl edit-config` does."""
+        answer = rest.ask(self.leader().rest, "/config", "PATCH", changes, timeout=10)
+        if answer is None or answer.status != 200:
+            raise RuntimeError(f"configuration refused: {answer.body if answer else 'no answer'}")
+        if "synchronous_mode" in changes:
+            self.settings.synchronous = changes["synchronous_mode"]
+
+    def dsn(self, host, port, **more):
+        options = {"host": host, "port": port, "user": "postgres", "dbname": "postgres", "sslmode": "disable",
+                   "gssencmode": "disable", "password": self.settings.password, "connect_timeout": 5} | more
+        return " ".join(f"{key}='{value}'" for key, value in options.items())
+
+    def query(self, node, sql, *parameters):
+        """Asks one node directly and returns the rows."""
+        return self.query_at(node.host, node.pg_port, sql, *parameters)
+
+    def query_at(self, host, port, sql, *parameters):
+        connection = psycopg2.connect(self.dsn(host, port))
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(sql, parameters or None)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Ports: is one taken, by whom, and which are free."""
+
+import os
+import random
+import re
+import socket
+
+
+def is_taken(host, port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
+
+
+def free_port(host="127.0.0.1"):
+    """Below the range the kernel takes for outgoing connections, so that none of those grabs it meanwhile."""
+    while True:
+        port = random.randrange(20000, 32000)
+        if not is_taken(host, port):
+            return port
+
+
+def _listening_inodes(port):
+    wanted = f":{port:04X}"
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(table) as file:
+                rows = [line.split() for line in file.readlines()[1:]]
+        except OSError:
+            continue
+        inodes |= {row[9] for row in rows if row[1].endswith(wanted) and row[3] == "0A"}
+    return inodes
+
+
+def owner(port):
+    """`name (pid N)` of a process that listens on the port, or None when it cannot be seen."""
+    inodes = _listening_inodes(port)
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                found = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(f"/proc/{pid}/fd/{fd}"))
+                if found and found[1] in inodes:
+                    with open(f"/proc/{pid}/comm") as file:
+                        return f"{file.read().strip()} (pid {pid})"
+        except OSError:
+            continue
+    return None

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Rolegate under test or on show: its configuration, its process, its admin API."""
+
+import os
+
+import yaml
+
+from . import rest
+from .processes import Child, cpu_seconds, tail, wait_until
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def binary():
+    return os.environ.get("ROLEGATE_BINARY") or f"{REPOSITORY}/build/rolegate"
+
+
+def configuration(members, write_port, read_port, admin_port, host="127.0.0.1", patroni=None, write=None, read=None):
+    """The setup most clusters have: one port for the primary, one for the replicas in turn.
+
+    `patroni`, `write` and `read` add keys to the part of the same name.
+    """
+    return {
+        "clusters": {"main": {"patroni": {"members": list(members), **(patroni or {})}}},
+        "listeners": {
+            "write": {"bind": f"{host}:{write_port}", "cluster": "main", "role": "primary", **(write or {})},
+            "read": {"bind": f"{host}:{read_port}", "cluster": "main", "role": "replica",
+                     "balance": "roundrobin", **(read or {})},
+        },
+        "admin": {"bind": f"{host}:{admin_port}"},
+    }
+
+
+class Rolegate:
+    name = "Rolegate"
+
+    def __init__(self, members, directory, write_port, read_port, admin_port, host="127.0.0.1", name="rolegate", **more):
+        self.host = host
+        self.write_port = write_port
+        self.read_port = read_port
+        self.admin = f"{host}:{admin_port}"
+        self.config = f"{directory}/{name}.yaml"
+        with open(self.config, "w") as file:
+            yaml.safe_dump(configuration(members, write_port, read_port, admin_port, host, **more), file,
+                           sort_keys=False, default_flow_style=None)
+        self.child = Child(name, [binary(), "run", "-c", self.config], f"{directory}/{name}.log")
+
+    @property
+    def log(self):
+        return self.child.log
+
+    # Life
+
+    def start(self, ready=True):
+        self.child.start()
+        wait_until("Rolegate's admin answers", lambda: self.child.require_running() and self.is_live(), 10)
+        if ready:
+            self.wait_ready()
+
+    def stop(self, limit=10):
+        self.child.stop(limit)
+
+    def kill(self):
+        self.child.kill()
+
+    def cpu_seconds(self):
+        return cpu_seconds(self.child.pid)
+
+    # Admin API
+
+    def get(self, path):
+        return rest.ask(self.admin, path)
+
+    def is_live(self):
+        answer = self.get("/livez")
+        return answer is not None and answer.status == 200
+
+    def is_ready(self, listener=""):
+        self.child.require_running()
+        answer = self.get("/readyz" + (f"/{listener}" if listener else ""))
+        return answer is not None and answer.status == 200
+
+    def wait_ready(self, listener="", limit=30):
+        wait_until(f"Rolegate is ready {listener}", lambda: self.is_ready(listener), limit, every=0.02)
+
+    def status(self):
+        answer = self.get("/api/v1/status")
+        return answer.json() if answer else None
+
+    def main(self):
+        """The part of the status about the one cluster."""
+        return ((self.status() or {}).get("clusters") or {}).get("main", {})
+
+    def member(self, name):
+        return next((member for member in self.main().get("members", []) if member["name"] == name), None)
+
+    def routable(self, listener):
+        """Names of the members that the listener sends new sessions to."""
+        return sorted(member["name"] for member in self.main().get("members", [])
+                      if member.get("routable", {}).get(listener))
+
+    def wait_routable(self, listener, names, limit=30):
+        wait_until(f"{listener} routes to {sorted(names)} (now {self.routable(listener)})",
+                   lambda: self.routable(listener) == sorted(names), limit, every=0.05)
+
+    def describe(self):
+        """What a person would look at first when something is wrong."""
+        explain = self.get("/api/v1/explain")
+        ready = self.get("/readyz")
+        return (f"readyz: {ready.status} {ready.body}\n" if ready else "readyz: no answer\n") + \
+               (f"explain: {explain.body}\n" if explain else "explain: no answer\n") + \
+               f"log {self.log}:\n{tail(self.log, 40)}"

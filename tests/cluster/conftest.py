@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: PostgreSQL
+"""One real cluster for all tests, healthy again before each; a Rolegate of its own for each test.
+
+ROLEGATE_TEST_TIMEOUT_SCALE stretches every limit. ROLEGATE_BINARY names another binary.
+"""
+
+import os
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+
+import pytest
+
+sys.dont_write_bytecode = True
+sys.path[:0] = [os.path.join(os.path.dirname(__file__), "../../deploy"), os.path.dirname(__file__)]
+
+from demo import ports  # noqa: E402
+from demo.patroni_cluster import Cluster, Settings  # noqa: E402
+from demo.rolegate import Rolegate, binary  # noqa: E402
+
+# Addresses of their own, so that the tests run beside a demo that was left running.
+PREFIX = "127.0.1"
+# Patroni's smallest ttl, with a short loop: a dead leader is replaced after 20 s instead of 30 s.
+TTL, LOOP_WAIT, RETRY_TIMEOUT = 20, 2, 4
+
+
+def pytest_configure(config):
+    # A terminated run cleans up like an interrupted one.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A shell starts background jobs with Ctrl-C ignored, and Patroni would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Tests hold thousands of sockets; children inherit the limit.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if not os.access(binary(), os.X_OK):
+        raise pytest.UsageError(f"{binary()} is missing; build it first: cmake --preset release && cmake --build --preset release")
+
+
+@pytest.fixture(scope="session")
+def directory():
+    """Logs, configurations and data; kept when a test failed."""
+    path = tempfile.mkdtemp(prefix="rolegate-tests-")
+    os.chmod(path, 0o755)
+    yield path
+    if getattr(pytest, "rolegate_failed", False):
+        print(f"\nlogs and configurations are kept in {path}")
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shared_cluster(directory):
+    cluster = Cluster(Settings(directory=f"{directory}/cluster", prefix=PREFIX, scope="tests", ttl=TTL,
+                               loop_wait=LOOP_WAIT, retry_timeout=RETRY_TIMEOUT))
+    taken = [f"{host}:{port} by {ports.owner(port)}" for host, port in cluster.ports() if ports.is_taken(host, port)]
+    if taken:
+        pytest.exit(f"ports of the test cluster are taken: {', '.join(taken)}", returncode=3)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def cluster(shared_cluster, request):
+    """Three members, asynchronous, one leader, two replicas streaming."""
+    shared_cluster.heal()
+    request.node.cluster = shared_cluster
+    yield shared_cluster
+    if shared_cluster.settings.synchronous:
+        shared_cluster.configure(synchronous_mode=False)
+
+
+@pytest.fixture
+def make_rolegate(directory, request):
+    """Writes a configuration on free ports; the caller starts it, the end of the test stops it."""
+    made = []
+
+    def make(members, **more):
+        rolegate = Rolegate(members, directory, ports.free_port(), ports.free_port(), ports.free_port(),
+                            name=f"{request.node.name}-{len(made)}", **more)
+        made.append(rolegate)
+        return rolegate
+    request.node.rolegates = made
+    yield make
+    for rolegate in made:
+        rolegate.stop()
+
+
+@pytest.fixture
+def rolegate(cluster, make_rolegate):
+    """Rolegate in front of the healthy cluster, ready on both ports."""
+    proxy = make_rolegate([node.rest for node in cluster.nodes])
+    proxy.start()
+    return proxy
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure shows what Rolegate and the cluster had to say at that moment."""
+    outcome = yield
+    report = outcome.get_result()
+    if not report.failed:
+        return
+    pytest.rolegate_failed = True
+    for rolegate in getattr(item, "rolegates", []):
+        report.sections.append((f"Rolegate {rolegate.config}", rolegate.describe()))
+    if hasattr(item, "cluster"):
+        report.sections.append(("cluster", item.cluster.describe()))

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: PostgreSQL
+"""The main promise: role after role changes hands under load, and clients do not notice more than they must."""
+
+from demo.outage import measure_switchover, median, table
+from demo.processes import wait_until
+from demo.writer import CREATE
+from pgbench import Pgbench
+
+ROUNDS = 10
+# Everything a client may hold on a server; walreceivers and the servers' own processes do not count.
+CLIENT_SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench-load'"
+
+
+def test_ten_switchovers_under_load(cluster, rolegate, directory):
+    """B3 ten times, with synchronous replication: a client connects and inserts a row every 50 ms, and 16 pgbench
+    clients work beside it.
+
+    No connection attempt fails, no acknowledged row is lost, no session stays on the old primary, and no session of
+    the write port ever reaches a standby.
+    """
+    cluster.configure(synchronous_mode=True)
+    cluster.query(cluster.leader(), CREATE)
+    Pgbench.prepare(cluster)
+    measured, acknowledged = [], set()
+    with Pgbench(cluster, rolegate, f"{directory}/pgbench.log") as load:
+        for number in range(ROUNDS):
+            cluster.wait_healthy()
+            wait_until("pgbench works on the primary", lambda: cluster.query(
+                cluster.leader(), CLIENT_SESSIONS)[0][0] == 16, 30)
+            old = cluster.leader()
+            measurement = measure_switchover(cluster, [rolegate])
+            outage, = measurement.outages()
+            acknowledged |= measurement.acknowledged_rows()
+            measured.append(outage)
+            assert (outage.failed, outage.on_standby, outage.stale) == (0, 0, 0), f"round {number + 1}\n{table([outage])}"
+            wait_until("no write session stays on the old primary", lambda: old.name not in rolegate.routable("write")
+                       and old.name not in rolegate.status()["listeners"]["write"]["members"]
+                       and sessions_on(rolegate, old) == 0, 20)
+            wait_until("the old primary answers again", lambda: (old.status() or {}).get("state") == "running", 60)
+            assert cluster.query(old, CLIENT_SESSIONS) == [(0,)]
+
+    cluster.wait_healthy()
+    kept = {row[0] for row in cluster.query(cluster.leader(), "SELECT id FROM writes")}
+    assert acknowledged - kept == set(), "acknowledged rows were lost"
+    assert "read-only transaction" not in load.output(), "pgbench reached a standby"
+    print(f"\n{ROUNDS} switchovers: medians of the times, sums of the counts\n" + table([median(measured)]))
+    print("first write after the new primary's own, ms: "
+          + " ".join(f"{outage.first_write_delay:+.0f}" for outage in measured))
+
+
+def sessions_on(rolegate, node):
+    """Nobody reads in this test, so every session of the member is one of the write port."""
+    return rolegate.member(node.name)["sessions"]

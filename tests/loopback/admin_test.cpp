@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "proxy/admin/http_server.hpp"
+
+#include "proxy/cli/client.hpp"
+#include "tests/support/sample_view.hpp"
+
+#include <boost/asio/post.hpp>
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <ctime>
+#include <future>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include <arpa/inet.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+using namespace rolegate;
+using proxy::admin::http_limits;
+using proxy::admin::http_server;
+using namespace std::chrono_literals;
+
+namespace
+{
+
+namespace asio = boost::asio;
+
+// How long a test waits for what must happen.
+std::chrono::milliseconds patience()
+{
+    const char* scale = std::getenv("ROLEGATE_TEST_TIMEOUT_SCALE");
+    return std::chrono::milliseconds(static_cast<int>(10'000 * (scale ? std::atof(scale) : 1)));
+}
+
+// For limits that must not be what ends a test.
+constexpr auto never = 1h;
+
+http_limits with_exchange(std::chrono::milliseconds limit)
+{
+    http_limits limits;
+    limits.exchange = limit;
+    return limits;
+}
+
+asio::awaitable<proxy::process_view> good_view()
+{
+    co_return support::sample_view();
+}
+
+asio::awaitable<proxy::process_view> failing_view()
+{
+    throw std::runtime_error("no view today");
+    co_return proxy::process_view{};
+}
+
+// A server on a thread of its own, like the control thread of the program.
+class running_server
+{
+public:
+    explicit running_server(
+        const http_limits& limits = {}, http_server::view_source view = good_view
+    )
+        : server_(ctx_, config::host_port{"127.0.0.1", 0}, std::move(view), limits)
+    {
+        const auto bound = server_.bound();
+        port_ = static_cast<std::uint16_t>(std::stoi(bound.substr(bound.rfind(':') + 1)));
+        server_.start();
+        thread_ = std::thread(
+            [this]
+            {
+                ctx_.run();
+                ended_.set_value();
+            }
+        );
+    }
+
+    ~running_server()
+    {
+        stop();
+        if (!ends())
+            ctx_.stop();
+        thread_.join();
+    }
+
+    running_server(const running_server&) = delete;
+    running_server& operator=(const running_server&) = delete;
+
+    void stop()
+    {
+        if (!std::exchange(stopped_, true))
+            asio::post(ctx_, [this] { server_.stop(); });
+    }
+
+    // No connection and no timer is left.
+    [[nodiscard]] bool ends() { return end_.wait_for(patience()) == std::future_status::ready; }
+
+    [[nodiscard]] std::uint16_t port() const { return port_; }
+    [[nodiscard]] std::string bound() const { return server_.bound(); }
+
+private:
+    asio::io_context ctx_{1};
+    http_server server_;
+    std::uint16_t port_ = 0;
+    std::promise<void> ended_;
+    std::future<void> end_ = ended_.get_future();
+    bool stopped_ = false;
+    std::thread thread_;
+};
+
+// A blocking client whose every wait is bounded.
+class client
+{
+public:
+    client() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) { REQUIRE(fd_ >= 0); }
+
+    explicit client(const running_server& to) : client() { connect(to); }
+
+    ~client() { close(); }
+
+    client(const client&) = delete;
+    client& operator=(const client&) = delete;
+
+    void connect(const running_server& to)
+    {
+        ::sockaddr_in at{};
+        at.sin_family = AF_INET;
+        at.sin_port = htons(to.port());
+        at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        wait_at_most(patience());
+        REQUIRE(::connect(fd_, reinterpret_cast<::sockaddr*>(&at), sizeof at) == 0);
+    }
+
+    void close()
+    {
+        if (fd_ >= 0)
+            ::close(fd_);
+        fd_ = -1;
+    }
+
+    void wait_at_most(std::chrono::milliseconds limit)
+    {
+        const ::timeval tv{limit.count() / 1000, limit.count() % 1000 * 1000};
+        ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
+        ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
+    }
+
+    // A server that has given up on us may refuse to read on: no error of the test.
+    void send(std::string_view text) { (void)::send(fd_, text.data(), text.size(), MSG_NOSIGNAL); }
+
+    void get(const std::string& path, const std::string& more = "")
+    {
+        send("GET " + path + " HTTP/1.1\r\nHost: x\r\n" + more + "\r\n");
+    }
+
+    // One message, by its Content-Length; what the server sent until it closed when it is cut.
+    std::string read_answer()
+    {
+        while (!whole_answer() && read_some())
+            ;
+        const auto size = whole_answer().value_or(unread_.size());
+        auto answer = unread_.substr(0, size);
+        unread_.erase(0, size);
+        return answer;
+    }
+
+    std::string read_head()
+    {
+        while (unread_.find("\r\n\r\n") == unread_.npos && read_some())
+            ;
+        return std::exchange(unread_, "");
+    }
+
+    // Everything until the server closes; a reset is as good a close as a FIN.
+    std::string read_to_end()
+    {
+        while (read_some())
+            ;
+        CHECK(closed_);
+        return std::exchange(unread_, "");
+    }
+
+    [[nodiscard]] bool timed_out() const { return timed_out_; }
+
+private:
+    bool read_some()
+    {
+        char chunk[4096];
+        const auto n = ::recv(fd_, chunk, sizeof chunk, 0);
+        timed_out_ = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+        closed_ = n <= 0 && !timed_out_;
+        if (n > 0)
+            unread_.append(chunk, static_cast<std::size_t>(n));
+        return n > 0;
+    }
+
+    [[nodiscard]] std::optional<std::size_t> whole_answer() const
+    {
+        constexpr std::string_view length = "Content-Length: ";
+        const auto end = unread_.find("\r\n\r\n");
+        const auto at = unread_.find(length);
+        if (end == unread_.npos || at == unread_.npos)
+            return std::nullopt;
+        const auto size = end + 4 + std::stoul(unread_.substr(at + length.size()));
+        return unread_.size() < size ? std::nullopt : std::optional(size);
+    }
+
+    int fd_;
+    std::string unread_;
+    bool closed_ = false;
+    bool timed_out_ = false;
+};
+
+bool begins_with(const std::string& answer, const char* begin)
+{
+    return answer.starts_with(begin);
+}
+
+std::string url_of(const running_server& s)
+{
+    return "http://127.0.0.1:" + std::to_string(s.port());
+}
+
+} // namespace
+
+TEST_SUITE_BEGIN("admin/http_server");
+
+TEST_CASE("a page comes with its type and length, and the connection lives on")
+{
+    running_server server(with_exchange(never));
+    client c(server);
+
+    c.get("/livez");
+    const auto live = c.read_answer();
+    c.get("/api/v1/status");
+    const auto status = c.read_answer();
+    c.get("/nope", "Connection: close\r\n");
+    const auto nope = c.read_to_end();
+
+    CHECK(begins_with(live, "HTTP/1.1 200 OK\r\n"));
+    CHECK(live.find("Content-Type: text/plain; charset=utf-8\r\n") != live.npos);
+    CHECK(live.ends_with("\r\n\r\nok\n"));
+    CHECK(begins_with(status, "HTTP/1.1 200 OK\r\n"));
+    CHECK(status.find(R"("primary":"pg-1")") != status.npos);
+    CHECK(begins_with(nope, "HTTP/1.1 404 Not Found\r\n"));
+    CHECK(nope.find("Connection: close\r\n") != nope.npos);
+}
+
+TEST_CASE("requests sent at once are answered in their order")
+{
+    running_server server(with_exchange(never));
+    client c(server);
+
+    c.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /nope HTTP/1.1\r\nHost: x\r\n\r\n");
+
+    CHECK(begins_with(c.read_answer(), "HTTP/1.1 200 "));
+    CHECK(begins_with(c.read_answer(), "HTTP/1.1 404 "));
+}
+
+TEST_CASE("a client of HTTP/1.0 gets its answer and the end of the connection")
+{
+    running_server server(with_exchange(never));
+    client c(server);
+
+    c.send("GET /livez HTTP/1.0\r\n\r\n");
+
+    CHECK(c.read_to_end().ends_with("\r\n\r\nok\n"));
+}
+
+TEST_CASE("HEAD is answered with the length of the page, but without the page")
+{
+    running_server server(with_exchange(never));
+    client c(server);
+
+    c.send("HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+    const auto head = c.read_head();
+    c.get("/livez");
+
+    CHECK(begins_with(head, "HTTP/1.1 200 "));
+    CHECK(head.find("Content-Length: 3\r\n") != head.npos);
+    CHECK(head.ends_with("\r\n\r\n"));
+    CHECK(begins_with(c.read_answer(), "HTTP/1.1 200 "));
+}
+
+TEST_CASE("another method is told which ones there are")
+{
+    running_server server(with_exchange(never));
+    client c(server);
+
+    c.send("POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi");
+    const auto answer = c.read_answer();
+
+    CHECK(begins_with(answer, "HTTP/1.1 405 "));
+    CHECK(answer.find("Allow: GET, HEAD\r\n") != answer.npos);
+}
+
+TEST_CASE("a request over the limits, or one that is no HTTP, is refused and closed")
+{
+    const struct
+    {
+        const char* name;
+        std::string request;
+        const char* answer;
+    } rows[] = {
+        {"a header of 9 KiB",
+         "GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(9 * 1024, 'x') + "\r\n\r\n",
+         "HTTP/1.1 431 "},
+        {"a target of 9 KiB",
+         "GET /" + std::string(9 * 1024, 'x') + " HTTP/1.1\r\n\r\n",
+         "HTTP/1.1 431 "},
+        {"a body that is announced with 65 KiB",
+         "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 66560\r\n\r\n",
+         "HTTP/1.1 413 "},
+        {"a body of 65 KiB",
+         "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 66560\r\n\r\n" + std::string(66560, 'x'),
+         "HTTP/1.1 413 "},
+        {"PostgreSQL's SSLRequest and more",
+         std::string("\0\0\0\x08\x04\xd2\x16\x2f\r\n\r\n", 12),
+         "HTTP/1.1 400 "},
+        {"a version of the future", "GET / HTTP/9.9\r\n\r\n", "HTTP/1.1 400 "},
+        {"two lengths",
+         "GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+         "HTTP/1.1 400 "},
+    };
+    running_server server(with_exchange(never));
+    for (const auto& row : rows)
+    {
+        CAPTURE(row.name);
+        client c(server);
+        c.send(row.request);
+        const auto answer = c.read_to_end();
+        CAPTURE(answer);
+        CHECK(begins_with(answer, row.answer));
+    }
+}
+
+TEST_CASE("a client that does not finish its request is closed after the time limit")
+{
+    running_server server(with_exchange(patience() / 20));
+    client silent(server);
+    client slow(server);
+    client waiting(server);
+
+    slow.send("GET /livez HTTP/1.1\r\nHost:");
+    waiting.get("/livez");
+
+    CHECK(begins_with(waiting.read_answer(), "HTTP/1.1 200 "));
+    CHECK(silent.read_to_end().empty());
+    CHECK(slow.read_to_end().empty());
+    CHECK(waiting.read_to_end().empty());
+}
+
+TEST_CASE("one connection too many is closed at once, and there is room again later")
+{
+    auto limits = with_exchange(never);
+    limits.connections = 3;
+    running_server server(limits);
+    client first(server);
+    client second(server);
+    client third(server);
+    for (auto* c : {&first, &second, &third})
+    {
+        c->get("/livez");
+        CHECK(begins_with(c->read_answer(), "HTTP/1.1 200 "));
+    }
+
+    client fourth(server);
+    CHECK(fourth.read_to_end().empty());
+
+    // The server learns of the free place a little later than we know it.
+    second.close();
+    const auto deadline = std::chrono::steady_clock::now() + patience();
+    bool served = false;
+    while (!served && std::chrono::steady_clock::now() < deadline)
+    {
+        client next(server);
+        next.get("/livez");
+        served = begins_with(next.read_answer(), "HTTP/1.1 200 ");
+    }
+    CHECK(served);
+}
+
+TEST_CASE("a failure of ours is an answer, not the end of the process")
+{
+    running_server server(with_exchange(never), failing_view);
+    client c(server);
+
+    for (int i = 0; i < 2; ++i)
+    {
+        c.get("/livez");
+        const auto answer = c.read_answer();
+        CHECK(begins_with(answer, "HTTP/1.1 500 "));
+        CHECK(answer.find("no view today") != answer.npos);
+    }
+}
+
+TEST_CASE("stop() closes the door and the connections that wait, and nothing is left")
+{
+    running_server server(with_exchange(never));
+    client silent(server);
+    client waiting(server);
+    client between(server);
+    waiting.send("GET /livez HT");
+    between.get("/livez");
+    CHECK(between.read_answer().find("Connection: close") == std::string::npos);
+
+    server.stop();
+
+    CHECK(silent.read_to_end().empty());
+    CHECK(waiting.read_to_end().empty());
+    CHECK(between.read_to_end().empty());
+    CHECK(server.ends());
+    CHECK_FALSE(proxy::cli::http_get(url_of(server), "/livez", patience()).error.empty());
+}
+
+TEST_CASE("an answer under way when the server stops is still given, as the last one")
+{
+    asio::io_context ctx;
+    std::function<void()> while_gathering;
+    http_server server(
+        ctx,
+        config::host_port{"127.0.0.1", 0},
+        [&]
+        {
+            while_gathering();
+            return good_view();
+        }
+    );
+    while_gathering = [&] { server.stop(); };
+    const auto url = "http://" + server.bound();
+    server.start();
+
+    auto asked = std::async(
+        std::launch::async, [&url] { return proxy::cli::http_get(url, "/livez", patience()); }
+    );
+    ctx.run_for(patience());
+
+    CHECK(ctx.stopped()); // no work is left
+    CHECK(asked.get().body == "ok\n");
+}
+
+TEST_CASE("without descriptors accepting pauses, and goes on when there are some again")
+{
+    running_server server(with_exchange(never));
+    client c;
+    ::rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    auto none = before;
+    none.rlim_cur = 0;
+    const auto cpu_before = std::clock();
+
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    c.connect(server);
+    c.get("/livez");
+    c.wait_at_most(300ms);
+    const auto nothing = c.read_answer();
+    const bool timed_out = c.timed_out();
+    const auto cpu = static_cast<double>(std::clock() - cpu_before) / CLOCKS_PER_SEC;
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    c.wait_at_most(patience());
+
+    CHECK(nothing.empty());
+    CHECK(timed_out);
+    CHECK(cpu < 0.1); // a loop of failing accepts would take all of the 300 ms
+    CHECK(begins_with(c.read_answer(), "HTTP/1.1 200 "));
+}
+
+TEST_CASE("an address that is taken is an error at once")
+{
+    running_server server;
+    asio::io_context ctx;
+
+    CHECK(server.bound() == "127.0.0.1:" + std::to_string(server.port()));
+    CHECK_THROWS_AS(
+        http_server(ctx, config::host_port{"127.0.0.1", server.port()}, good_view),
+        boost::system::system_error
+    );
+}
+
+TEST_CASE("the command line's client reads a page")
+{
+    running_server server(with_exchange(never));
+
+    const auto found = proxy::cli::http_get(url_of(server), "/livez", patience());
+    const auto without_scheme = proxy::cli::http_get(url_of(server).substr(7), "/nope", patience());
+
+    CHECK(found.error == "");
+    CHECK(found.status == 200);
+    CHECK(found.body == "ok\n");
+    CHECK(without_scheme.error == "");
+    CHECK(without_scheme.status == 404);
+}
+
+TEST_CASE("the command line's client says why there is no answer")
+{
+    // Listens, but never accepts: connects succeed, answers do not come.
+    asio::io_context ctx;
+    asio::ip::tcp::acceptor mute(ctx, {asio::ip::make_address("127.0.0.1"), 0});
+    const auto port = std::to_string(mute.local_endpoint().port());
+
+    CHECK(
+        proxy::cli::http_get("http://127.0.0.1:" + port, "/livez", 50ms).error ==
+        "no answer in time"
+    );
+    mute.close();
+    CHECK(
+        proxy::cli::http_get("http://127.0.0.1:" + port, "/livez", patience()).error ==
+        "Connection refused"
+    );
+    for (const auto* url : {"https://127.0.0.1:1", "http://", "", "http://127.0.0.1:1/path", ":"})
+    {
+        CAPTURE(url);
+        CHECK_FALSE(proxy::cli::http_get(url, "/livez", patience()).error.empty());
+    }
+}
+
+TEST_SUITE_END();

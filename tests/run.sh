@@ -1,0 +1,185 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: PostgreSQL
+# Builds and tests everything, or the parts that are named, on a fresh Debian 12. Quiet when all is well.
+#
+#   tests/run.sh [unit|loopback|cluster|asan|tsan|fuzz|lint|all]...
+#
+# unit      pure tests and the replayed fuzz corpora      loopback  real sockets, scripted servers
+# cluster   a real Patroni cluster on loopback            asan tsan unit, replay and loopback tests under sanitizers
+# fuzz      each fuzz target for FUZZ_SECONDS (10)        lint      who may include whom, and style
+#
+# CI=true makes warnings errors. ROLEGATE_TEST_TIMEOUT_SCALE stretches every limit of the tests.
+# The last line is always "N passed, N failed".
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 1
+export PYTHONDONTWRITEBYTECODE=1
+
+passed=0
+failed=0
+running=""
+
+# Every command runs in a session of its own, so that it ends with all its children when this script is interrupted.
+# Children that need to clean up (a whole cluster) do so on SIGTERM, which takes a while.
+end_running() {
+    trap '' INT TERM HUP
+    if [[ -n $running ]]; then
+        kill -TERM -- "-$running" 2>/dev/null
+        local waited=0
+        while kill -0 -- "-$running" 2>/dev/null && ((waited++ < 300)); do sleep 0.1; done
+        kill -KILL -- "-$running" 2>/dev/null
+    fi
+    echo "interrupted; logs are in ${logs:-}" >&2
+    exit "$1"
+}
+trap 'end_running 130' INT
+trap 'end_running 143' TERM HUP
+
+# run LOG COMMAND...: its exit code is the command's.
+run() {
+    local log=$1 code
+    shift
+    setsid "$@" >> "$log" 2>&1 < /dev/null &
+    running=$!
+    wait "$running"
+    code=$?
+    running=""
+    return $code
+}
+
+report() { # PART SECONDS PASSED FAILED LOG
+    printf '%-10s %5d s  %5d passed  %3d failed\n' "$1" "$2" "$3" "$4"
+    passed=$((passed + $3))
+    failed=$((failed + $4))
+    if (($4 > 0)); then
+        tail -n 200 "$5"
+        echo "full output: $5"
+    fi
+}
+
+# build PRESET LOG [configure options]
+build() {
+    local preset=$1 log=$2
+    shift 2
+    local werror=OFF
+    [[ ${CI:-} == true || ${CI:-} == 1 ]] && werror=ON
+    run "$log" cmake --preset "$preset" "-DROLEGATE_WERROR=$werror" "$@" && run "$log" cmake --build --preset "$preset"
+}
+
+# Counts cases: those that doctest counts inside one program, and one for every other test.
+count_ctest() { # LOG
+    awk '
+        /^ *[0-9]+\/[0-9]+ Test +#[0-9]+:/ {
+            split($0, half, "#"); id = half[2] + 0
+            ended[id] = / Passed /
+        }
+        /^[0-9]+: \[doctest\] test cases:/ {
+            id = $1 + 0; split($0, field, "|")
+            cases[id] = 1; good[id] += field[2]; bad[id] += field[3]
+        }
+        END {
+            for (id in ended) {
+                if (!cases[id]) good[id] = ended[id]
+                if (!ended[id] && !bad[id]) bad[id] = 1
+                passed += good[id]; failed += bad[id]
+            }
+            print passed + 0, failed + 0
+        }' "$1"
+}
+
+# Fixed addresses where the kernel allows it: ThreadSanitizer of GCC 12 fails with much address randomisation.
+fixed_addresses=()
+setarch "$(uname -m)" -R true 2>/dev/null && fixed_addresses=(setarch "$(uname -m)" -R)
+
+ctest_part() { # PART PRESET DIRECTORY LABELS
+    local part=$1 begin=$SECONDS log=$logs/$1.log good=0 bad=0 code
+    if ! build "$2" "$log"; then
+        report "$part" $((SECONDS - begin)) 0 1 "$log"
+        return
+    fi
+    run "$log" "${fixed_addresses[@]}" ctest --test-dir "$3" -L "$4" --no-tests=error --verbose -j "$(nproc)" --timeout 120
+    code=$?
+    read -r good bad < <(count_ctest "$log")
+    # Also a ctest that could not run at all is a failure.
+    ((code != 0 && bad == 0)) && bad=1
+    report "$part" $((SECONDS - begin)) "$good" "$bad" "$log"
+}
+
+cluster_part() {
+    local begin=$SECONDS log=$logs/cluster.log good=0 bad=0 code last
+    if ! build release "$log"; then
+        report cluster $((SECONDS - begin)) 0 1 "$log"
+        return
+    fi
+    run "$log" timeout --kill-after=60 900 /usr/bin/python3 -m pytest -p no:cacheprovider -q -rA --tb=short --durations=8 tests/cluster
+    code=$?
+    last=$(grep -E '(passed|failed|error).* in [0-9.]+s' "$log" | tail -n 1)
+    [[ $last =~ ([0-9]+)\ passed ]] && good=${BASH_REMATCH[1]}
+    [[ $last =~ ([0-9]+)\ failed ]] && bad=$((bad + BASH_REMATCH[1]))
+    [[ $last =~ ([0-9]+)\ error ]] && bad=$((bad + BASH_REMATCH[1]))
+    ((code != 0 && bad == 0)) && bad=1
+    report cluster $((SECONDS - begin)) "$good" "$bad" "$log"
+}
+
+fuzz_part() {
+    local begin=$SECONDS log=$logs/fuzz.log good=0 bad=0 target name corpus
+    if ! build fuzz "$log"; then
+        report fuzz $((SECONDS - begin)) 0 1 "$log"
+        return
+    fi
+    while read -r target; do
+        name=${target##*/fuzz_}
+        # libFuzzer writes what it finds into the first corpus directory, so it gets a copy.
+        corpus=$logs/corpus-$name
+        mkdir -p "$corpus"
+        [[ -d tests/fuzz/corpus/$name ]] && cp -r "tests/fuzz/corpus/$name/." "$corpus"
+        if run "$log" "$target" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=10 -rss_limit_mb=2048 \
+                -artifact_prefix="$logs/crash-$name-" "$corpus"; then
+            good=$((good + 1))
+        else
+            bad=$((bad + 1))
+        fi
+    done < <(find build/fuzz -name 'fuzz_*' -type f -executable -not -path '*/CMakeFiles/*' | sort)
+    ((good + bad == 0)) && bad=1
+    report fuzz $((SECONDS - begin)) "$good" "$bad" "$log"
+}
+
+parts=("$@")
+if ((${#parts[@]} == 0)) || [[ " ${parts[*]} " == *" all "* ]]; then
+    parts=(lint unit loopback asan tsan fuzz cluster)
+fi
+
+packages=(build test)
+for part in "${parts[@]}"; do
+    case $part in
+        unit|loopback|asan|tsan|lint) ;;
+        cluster) packages+=(cluster) ;;
+        fuzz) packages+=(fuzz) ;;
+        -h|--help) sed -n '3,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        *) echo "run.sh: no part '$part'; parts are unit loopback cluster asan tsan fuzz lint all" >&2; exit 2 ;;
+    esac
+done
+
+logs=$(mktemp -d /tmp/rolegate-tests-log.XXXXXX)
+if ! run "$logs/packages.log" deploy/packages.sh "${packages[@]}"; then
+    report packages 0 0 1 "$logs/packages.log"
+    echo "$passed passed, $failed failed"
+    exit 1
+fi
+
+for part in "${parts[@]}"; do
+    case $part in
+        unit)     ctest_part unit release build 'unit|replay' ;;
+        loopback) ctest_part loopback release build loopback ;;
+        lint)     ctest_part lint release build lint ;;
+        asan)     ctest_part asan asan build/asan 'unit|replay|loopback' ;;
+        tsan)     ctest_part tsan tsan build/tsan 'unit|replay|loopback' ;;
+        fuzz)     fuzz_part ;;
+        cluster)  cluster_part ;;
+    esac
+done
+
+((failed == 0)) && rm -rf "$logs"
+echo "$passed passed, $failed failed"
+((failed == 0))

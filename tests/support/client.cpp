@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "tests/support/client.hpp"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <cerrno>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace rolegate::support
+{
+
+namespace
+{
+
+using clock = std::chrono::steady_clock;
+
+// False when the limit has passed.
+bool wait_for(int fd, short events, clock::time_point until)
+{
+    for (;;)
+    {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(until - clock::now()).count();
+        ::pollfd p{fd, events, 0};
+        const int n = ::poll(&p, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
+        if (n > 0)
+            return true;
+        if (n == 0 || errno != EINTR)
+            return false;
+    }
+}
+
+int checked_socket(int family)
+{
+    const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        throw std::system_error(errno, std::generic_category(), "socket");
+    return fd;
+}
+
+void connect_to(int fd, std::uint16_t port, const std::string& address)
+{
+    ::sockaddr_in v4{};
+    ::sockaddr_in6 v6{};
+    auto* to = reinterpret_cast<::sockaddr*>(&v4);
+    ::socklen_t size = sizeof v4;
+    if (::inet_pton(AF_INET, address.c_str(), &v4.sin_addr) == 1)
+    {
+        v4.sin_family = AF_INET;
+        v4.sin_port = htons(port);
+    }
+    else
+    {
+        ::inet_pton(AF_INET6, address.c_str(), &v6.sin6_addr);
+        v6.sin6_family = AF_INET6;
+        v6.sin6_port = htons(port);
+        to = reinterpret_cast<::sockaddr*>(&v6);
+        size = sizeof v6;
+    }
+    if (::connect(fd, to, size) != 0)
+        throw std::system_error(errno, std::generic_category(), "connect");
+}
+
+int connected(std::uint16_t port, const std::string& address, int receive_buffer)
+{
+    const bool ipv6 = address.find(':') != std::string::npos;
+    const int fd = checked_socket(ipv6 ? AF_INET6 : AF_INET);
+    if (receive_buffer > 0)
+        ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    try
+    {
+        connect_to(fd, port, address);
+    }
+    catch (...)
+    {
+        ::close(fd);
+        throw;
+    }
+    return fd;
+}
+
+std::string text_of(const byte_vector& bytes)
+{
+    std::string out;
+    for (const auto b : bytes)
+        out += static_cast<char>(b);
+    return out;
+}
+
+std::size_t length_at(const byte_vector& bytes, std::size_t at)
+{
+    std::size_t length = 0;
+    for (std::size_t i = at; i < at + 4; ++i)
+        length = length << 8 | std::to_integer<std::size_t>(bytes[i]);
+    return length;
+}
+
+} // namespace
+
+stream::stream(int fd) : fd_(fd)
+{
+    const int on = 1;
+    ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+stream::~stream()
+{
+    close();
+}
+
+bool stream::send(const byte_vector& data)
+{
+    const auto until = clock::now() + scaled(patience);
+    std::size_t sent = 0;
+    while (sent < data.size())
+    {
+        const auto n =
+            ::send(fd_, data.data() + sent, data.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n >= 0)
+            sent += static_cast<std::size_t>(n);
+        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+        {
+            if (!wait_for(fd_, POLLOUT, until))
+                return false;
+        }
+        else if (errno != EINTR)
+            return false;
+    }
+    return true;
+}
+
+std::size_t stream::send_some(const byte_vector& data)
+{
+    const auto n = ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return n > 0 ? static_cast<std::size_t>(n) : 0;
+}
+
+byte_vector stream::receive(std::size_t size, std::chrono::milliseconds limit)
+{
+    return receive_until(size, limit, false);
+}
+
+byte_vector stream::receive_to_end(std::chrono::milliseconds limit)
+{
+    return receive_until(0, limit, true);
+}
+
+byte_vector stream::receive_until(std::size_t size, std::chrono::milliseconds limit, bool to_end)
+{
+    const auto until = clock::now() + scaled(limit);
+    byte_vector out;
+    std::vector<std::byte> room(64 * 1024);
+    while (to_end || out.size() < size)
+    {
+        const auto wanted = to_end ? room.size() : std::min(room.size(), size - out.size());
+        const auto n = ::recv(fd_, room.data(), wanted, MSG_DONTWAIT);
+        if (n > 0)
+        {
+            const byte_vector data(room.begin(), room.begin() + n);
+            note(data);
+            out.insert(out.end(), data.begin(), data.end());
+            continue;
+        }
+        if (n == 0)
+        {
+            note_end(ending::fin);
+            break;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+        {
+            if (!wait_for(fd_, POLLIN, until))
+                break;
+        }
+        else if (errno != EINTR)
+        {
+            note_end(ending::reset);
+            break;
+        }
+    }
+    return out;
+}
+
+byte_vector stream::receive_packet()
+{
+    auto packet = receive(4);
+    if (packet.size() < 4 || length_at(packet, 0) < 4)
+        return {};
+    return packet + receive(length_at(packet, 0) - 4);
+}
+
+byte_vector stream::receive_message()
+{
+    auto message = receive(5);
+    if (message.size() < 5 || length_at(message, 1) < 4)
+        return {};
+    return message + receive(length_at(message, 1) - 4);
+}
+
+bool stream::quiet() const
+{
+    ::pollfd p{fd_, POLLIN | POLLRDHUP, 0};
+    return ::poll(&p, 1, 0) == 0;
+}
+
+void stream::finish_sending()
+{
+    ::shutdown(fd_, SHUT_WR);
+}
+
+void stream::close()
+{
+    const std::lock_guard lock(mutex_);
+    if (fd_ >= 0)
+        ::close(fd_);
+    fd_ = -1;
+}
+
+void stream::reset()
+{
+    const ::linger at_once{1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close();
+}
+
+void stream::interrupt()
+{
+    const std::lock_guard lock(mutex_);
+    if (fd_ >= 0)
+        ::shutdown(fd_, SHUT_RDWR);
+}
+
+ending stream::ended() const
+{
+    const std::lock_guard lock(mutex_);
+    return ended_;
+}
+
+byte_vector stream::received() const
+{
+    const std::lock_guard lock(mutex_);
+    return received_;
+}
+
+std::size_t stream::received_size() const
+{
+    const std::lock_guard lock(mutex_);
+    return received_size_;
+}
+
+void stream::stop_recording()
+{
+    const std::lock_guard lock(mutex_);
+    recording_ = false;
+}
+
+void stream::note(const byte_vector& data)
+{
+    const std::lock_guard lock(mutex_);
+    received_size_ += data.size();
+    if (recording_)
+        received_.insert(received_.end(), data.begin(), data.end());
+}
+
+void stream::note_end(ending how)
+{
+    const std::lock_guard lock(mutex_);
+    ended_ = how;
+}
+
+client::client(std::uint16_t port, const std::string& address) : stream(connected(port, address, 0))
+{
+}
+
+client::client(std::uint16_t port, int receive_buffer)
+    : stream(connected(port, "127.0.0.1", receive_buffer))
+{
+}
+
+client::client(unconnected_tag) : stream(checked_socket(AF_INET))
+{
+}
+
+void client::connect(std::uint16_t port)
+{
+    connect_to(fd(), port, "127.0.0.1");
+}
+
+byte_vector startup()
+{
+    return hex("00000022 00030000 7573657200 7500 646174616261736500 706f73746772657300 00");
+}
+
+byte_vector ssl_request()
+{
+    return hex("00000008 04d2162f");
+}
+
+byte_vector gssenc_request()
+{
+    return hex("00000008 04d21630");
+}
+
+byte_vector cancel_request()
+{
+    return hex("00000010 04d2162e 00001234 89abcdef");
+}
+
+byte_vector query(std::string_view text)
+{
+    return message('Q', std::string(text) + '\0');
+}
+
+byte_vector terminate()
+{
+    return hex("58 00000004");
+}
+
+byte_vector login_answer()
+{
+    return hex("52 00000008 00000000") + hex("4b 0000000c 00001234 89abcdef") + ready('I');
+}
+
+byte_vector ready(char status)
+{
+    return message('Z', {&status, 1});
+}
+
+byte_vector query_answer(char status)
+{
+    return message('C', std::string("SELECT 1") + '\0') + ready(status);
+}
+
+byte_vector fatal(std::string_view sqlstate, std::string_view text)
+{
+    std::string body;
+    for (const auto& field :
+         {"SFATAL",
+          "VFATAL",
+          ("C" + std::string(sqlstate)).c_str(),
+          ("M" + std::string(text)).c_str()})
+        (body += field) += '\0';
+    return message('E', body + '\0');
+}
+
+std::string error_field(const byte_vector& message, char field)
+{
+    const auto text = text_of(message);
+    if (text.size() < 6 || text[0] != 'E' || length_at(message, 1) + 1 != text.size())
+        return {};
+    for (std::size_t at = 5; at < text.size() && text[at] != '\0';)
+    {
+        const auto end = text.find('\0', at);
+        if (end == text.npos)
+            return {};
+        if (text[at] == field)
+            return text.substr(at + 1, end - at - 1);
+        at = end + 1;
+    }
+    return {};
+}
+
+byte_vector pattern(std::size_t size, std::uint32_t seed)
+{
+    byte_vector out(size);
+    for (auto& b : out)
+    {
+        seed = seed * 1664525 + 1013904223;
+        b = static_cast<std::byte>(seed >> 24);
+    }
+    return out;
+}
+
+} // namespace rolegate::support

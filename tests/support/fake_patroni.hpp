@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// Patroni's REST API as a script: HTTP/1.0, an answer that ends with the connection, over TLS
+// where wanted.
+#pragma once
+
+#include "tests/support/run_until.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace rolegate::support
+{
+
+// What is sent for a request, piece by piece, before the FIN.
+struct reply
+{
+    std::vector<std::string> pieces;
+    bool silent = false;  // nothing more and no FIN until the client has gone
+
+    [[nodiscard]] static reply json(const std::string& body, int status = 200);
+    [[nodiscard]] static reply in_bytes(const std::string& body);  // every byte a piece
+    [[nodiscard]] static reply nothing() { return {}; }
+    [[nodiscard]] static reply silence() { return {{}, true}; }
+};
+
+// PEM files. `ca` is that of the clients' certificates: set, a client without one is refused.
+struct server_tls
+{
+    std::string cert;
+    std::string key;
+    std::string client_ca;
+};
+
+class fake_patroni
+{
+public:
+    fake_patroni();
+    explicit fake_patroni(server_tls tls);
+    ~fake_patroni();
+    fake_patroni(const fake_patroni&) = delete;
+    fake_patroni& operator=(const fake_patroni&) = delete;
+
+    [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+    [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+    [[nodiscard]] std::string url() const;
+
+    // For requests of this path from now on; "" = of any path without an answer of its own.
+    void answer(const std::string& path, reply r);
+
+    // Connects are refused, until listen().
+    void refuse();
+    void listen();
+
+    [[nodiscard]] std::size_t requests(const std::string& path) const;
+    [[nodiscard]] std::size_t requests() const;
+    [[nodiscard]] std::size_t connections() const;
+    [[nodiscard]] std::size_t most_at_once() const;
+
+private:
+    struct connection;
+    class transport;
+
+    void stop_listening();
+    void accept_all(int fd);
+    void serve(connection& c);
+    [[nodiscard]] reply reply_for(const std::string& path);
+    [[nodiscard]] int bound_socket() const;
+
+    server_tls tls_;
+    int reserved_ = -1;
+    int listener_ = -1;
+    std::uint16_t port_ = 0;
+    std::thread acceptor_;
+    mutable std::mutex mutex_;
+    std::map<std::string, reply> replies_;
+    std::map<std::string, std::size_t> requests_;
+    std::size_t now_ = 0;
+    std::size_t most_ = 0;
+    std::vector<std::unique_ptr<connection>> connections_;
+};
+
+// A certificate authority, what it signs, and the folder that holds it; made by openssl(1).
+class certificates
+{
+public:
+    certificates();
+    ~certificates();
+    certificates(const certificates&) = delete;
+    certificates& operator=(const certificates&) = delete;
+
+    [[nodiscard]] std::string ca() const { return path("ca.crt"); }
+    [[nodiscard]] std::string other_ca() const { return path("other.crt"); }
+    [[nodiscard]] std::string client_cert() const { return path("client.crt"); }
+    [[nodiscard]] std::string client_key() const { return path("client.key"); }
+
+    // For 127.0.0.1, and for no other name or address.
+    [[nodiscard]] server_tls for_server(bool ask_clients = false) const;
+
+private:
+    [[nodiscard]] std::string path(const char* name) const { return (folder_ / name).string(); }
+    void make_ca(const char* name) const;
+    void make_signed(const char* name, const char* subject_alt_name) const;
+
+    std::filesystem::path folder_;
+};
+
+} // namespace rolegate::support

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "tests/support/proxy_fixture.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <dirent.h>
+#include <future>
+#include <numeric>
+
+namespace rolegate::support
+{
+
+namespace
+{
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+// What is asked of a worker in between must not hang the test.
+template <class T> T answer_of(std::future<T> answer)
+{
+    const bool answered = answer.wait_for(scaled(patience)) == std::future_status::ready;
+    CHECK_MESSAGE(answered, "a worker does not answer");
+    return answered ? answer.get() : T();
+}
+
+} // namespace
+
+config::listener_settings quick_listener(config::listener_role role)
+{
+    config::listener_settings s;
+    s.name = role == config::listener_role::primary ? "write" : "read";
+    s.bind = {{"127.0.0.1", 0}};
+    s.cluster = "main";
+    s.role = role;
+    s.queue.timeout = scaled(patience);
+    s.timeouts.handshake = scaled(patience);
+    s.timeouts.connect = scaled(patience);
+    s.timeouts.client_fin = scaled(patience);
+    return s;
+}
+
+std::size_t open_descriptors()
+{
+    const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir("/proc/self/fd"), ::closedir);
+    REQUIRE(dir);
+    std::size_t n = 0;
+    while (::readdir(dir.get()))
+        ++n;
+    return n - 3; // ".", ".." and the directory itself
+}
+
+proxy_fixture::proxy_fixture(config::listener_settings settings, std::size_t workers)
+    : descriptors_before_(open_descriptors())
+{
+    state_.settings = std::move(settings);
+    health::topology nothing;
+    nothing.cluster = "main";
+    nothing.began = health::clock::now();
+    const auto first = std::make_shared<const health::topology>(nothing);
+    std::vector<proxy::worker*> all;
+    for (std::size_t i = 0; i < workers; ++i)
+    {
+        const auto take_hint = [this](std::size_t, const std::string& member)
+        {
+            const std::lock_guard lock(hints_mutex_);
+            hints_.push_back(member);
+        };
+        const std::vector<health::topology_ptr> beliefs{first};
+        workers_.push_back(std::make_unique<proxy::worker>(i, workers, beliefs, 1, take_hint));
+        all.push_back(workers_.back().get());
+    }
+    listener_ = std::make_unique<proxy::listener>(state_, *all.front(), all);
+    bound_ = listener_->bound();
+    for (auto* w : all)
+        w->start();
+    listener_->start();
+}
+
+proxy_fixture::~proxy_fixture()
+{
+    if (!workers_.empty())
+    {
+        expect_nothing_left();
+        stop_workers();
+    }
+    CHECK(run_until([this] { return open_descriptors() == descriptors_before_; }));
+}
+
+void proxy_fixture::expect_nothing_left()
+{
+    CHECK(run_until([this] { return sessions() == 0; }));
+    const auto s = stats();
+    CHECK(s.held == 0);
+    CHECK(state_.held == 0);
+    for (const auto& [name, member] : s.members)
+    {
+        CAPTURE(name);
+        CHECK(member.sessions == 0);
+    }
+    CHECK(parked() == 0);
+}
+
+void proxy_fixture::stop_workers()
+{
+    stop_listening();
+    for (auto& w : workers_)
+        w->stop();
+    listener_.reset();
+    workers_.clear();
+}
+
+void proxy_fixture::believe(const std::vector<believed>& members)
+{
+    publish(members, health::clock::now());
+}
+
+void proxy_fixture::believe_stale(const std::vector<believed>& members)
+{
+    publish(members, health::clock::now() - 1h);
+}
+
+void proxy_fixture::publish(const std::vector<believed>& members, health::time_point confirmed)
+{
+    auto t = std::make_shared<health::topology>();
+    t->cluster = "main";
+    t->generation = ++generation_;
+    t->confirmed = confirmed;
+    t->stale_after = 10min;
+    for (const auto& b : members)
+    {
+        auto& m = t->members.emplace_back();
+        m.name = b.name;
+        m.host = m.address = "127.0.0.1";
+        m.port = b.port;
+        auto& grant = state_.settings.role == config::listener_role::primary ? m.write : m.read;
+        grant.verdict = b.verdict;
+    }
+    std::ranges::sort(t->members, {}, &health::member::name);
+    for (auto& w : workers_)
+        w->publish(0, t);
+}
+
+void proxy_fixture::stop_listening()
+{
+    listener_->stop();
+    // Any answer of the listener's worker comes after that.
+    static_cast<void>(sessions());
+}
+
+void proxy_fixture::begin_shutdown()
+{
+    for (auto& w : workers_)
+        w->begin_shutdown();
+}
+
+void proxy_fixture::cut_all()
+{
+    for (auto& w : workers_)
+        w->cut_all();
+}
+
+std::uint16_t proxy_fixture::port() const
+{
+    const auto& text = bound_.front();
+    return static_cast<std::uint16_t>(std::stoi(text.substr(text.rfind(':') + 1)));
+}
+
+proxy::listener_stats proxy_fixture::stats()
+{
+    proxy::worker_stats sum(1);
+    for (auto& w : workers_)
+    {
+        auto copy = asio::co_spawn(w->context(), w->copy_stats(), asio::use_future);
+        if (const auto part = answer_of(std::move(copy)); !part.empty())
+            proxy::merge(sum, part);
+    }
+    return sum.front();
+}
+
+std::size_t proxy_fixture::sessions()
+{
+    const auto each = sessions_by_worker();
+    return std::accumulate(each.begin(), each.end(), std::size_t(0));
+}
+
+std::vector<std::size_t> proxy_fixture::sessions_by_worker()
+{
+    std::vector<std::size_t> each;
+    for (auto& w : workers_)
+        each.push_back(
+            answer_of(asio::co_spawn(w->context(), w->count_sessions(), asio::use_future))
+        );
+    return each;
+}
+
+std::size_t proxy_fixture::relaying()
+{
+    std::size_t sum = 0;
+    for (const auto& [name, member] : stats().members)
+        sum += member.sessions;
+    return sum;
+}
+
+std::size_t proxy_fixture::parked()
+{
+    std::size_t sum = 0;
+    for (auto& w : workers_)
+    {
+        auto answer = std::make_shared<std::promise<std::size_t>>();
+        asio::post(w->context(), [answer, &w = *w] { answer->set_value(w.buffers().parked()); });
+        sum += answer_of(answer->get_future());
+    }
+    return sum;
+}
+
+std::vector<std::string> proxy_fixture::hints() const
+{
+    const std::lock_guard lock(hints_mutex_);
+    return hints_;
+}
+
+std::size_t proxy_fixture::ended(const std::string& termination)
+{
+    std::size_t sum = 0;
+    for (const auto& [name, member] : stats().members)
+        if (const auto found = member.ended.find(termination); found != member.ended.end())
+            sum += found->second;
+    return sum;
+}
+
+std::size_t proxy_fixture::ended()
+{
+    std::size_t sum = 0;
+    for (const auto& [name, member] : stats().members)
+        for (const auto& [termination, n] : member.ended)
+            sum += n;
+    return sum;
+}
+
+logged_in_client::logged_in_client(proxy_fixture& proxy) : client(proxy.port())
+{
+    send(startup());
+    REQUIRE(receive(login_answer().size()) == login_answer());
+}
+
+} // namespace rolegate::support

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// Real workers and a real listener on 127.0.0.1, with a topology that the test publishes by hand.
+// At its end nothing may be left: no session, no held client, no buffer, no descriptor. Servers
+// are declared before it, clients after it.
+#pragma once
+
+#include "proxy/listener.hpp"
+#include "proxy/worker.hpp"
+#include "tests/support/fake_postgres.hpp"
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace rolegate::support
+{
+
+using health::admission;
+
+// One listener that leads to the primary, with limits that only end what hangs.
+[[nodiscard]] config::listener_settings
+quick_listener(config::listener_role role = config::listener_role::primary);
+
+// One believed member: its verdict for the fixture's role.
+struct believed
+{
+    std::string name;
+    std::uint16_t port = 0;
+    admission verdict = admission::open;
+};
+
+// Descriptors this process has open.
+[[nodiscard]] std::size_t open_descriptors();
+
+class proxy_fixture
+{
+public:
+    explicit proxy_fixture(
+        config::listener_settings settings = quick_listener(), std::size_t workers = 1
+    );
+    ~proxy_fixture();
+    proxy_fixture(const proxy_fixture&) = delete;
+    proxy_fixture& operator=(const proxy_fixture&) = delete;
+
+    // What all workers believe from now on; a new generation each time.
+    void believe(const std::vector<believed>& members);
+
+    // The same members, but last confirmed longer than stale_after ago.
+    void believe_stale(const std::vector<believed>& members);
+
+    void stop_listening();
+    void begin_shutdown();
+    void cut_all();
+
+    // Throws the workers away with whatever sessions they have.
+    void stop_workers();
+
+    [[nodiscard]] std::uint16_t port() const;
+    [[nodiscard]] const std::vector<std::string>& bound() const noexcept { return bound_; }
+    [[nodiscard]] proxy::listener_stats stats();
+    [[nodiscard]] std::size_t sessions();
+    [[nodiscard]] std::vector<std::size_t> sessions_by_worker();
+    [[nodiscard]] std::size_t held() { return stats().held; }
+    [[nodiscard]] std::size_t relaying(); // sessions counted as some member's
+    [[nodiscard]] std::size_t parked();   // relay buffers that hold bytes
+    [[nodiscard]] std::vector<std::string> hints() const;
+
+    // Sessions ended with these two letters, whatever their member.
+    [[nodiscard]] std::size_t ended(const std::string& termination);
+    [[nodiscard]] std::size_t ended();
+
+private:
+    void publish(const std::vector<believed>& members, health::time_point confirmed);
+    void expect_nothing_left();
+
+    std::size_t descriptors_before_;
+    proxy::listener_state state_;
+    mutable std::mutex hints_mutex_;
+    std::vector<std::string> hints_;
+    std::vector<std::unique_ptr<proxy::worker>> workers_;
+    std::unique_ptr<proxy::listener> listener_;
+    std::vector<std::string> bound_;
+    std::uint64_t generation_ = 0;
+};
+
+// A client that has logged in through the proxy and is idle.
+class logged_in_client : public client
+{
+public:
+    explicit logged_in_client(proxy_fixture& proxy);
+};
+
+} // namespace rolegate::support
