@@ -144,9 +144,16 @@ void yaml_reader::require(const yaml_node& map, std::initializer_list<std::strin
 {
     if (map.kind != yaml_kind::map)
         return;
+    // A key that was misspelt is a problem already, and says which one was meant.
+    const auto misspelt = [&map](std::string_view key)
+    {
+        const auto meant = [key](const yaml_node& child)
+        { return !did_you_mean(child.key, {std::string(key)}).empty(); };
+        return std::ranges::any_of(map.children, meant);
+    };
     for (const std::string_view key : keys)
     {
-        if (map.find(key) == nullptr)
+        if (map.find(key) == nullptr && !misspelt(key))
             problems_.push_back({map.heading(), "missing key " + quoted(key)});
     }
 }

@@ -47,6 +47,14 @@ std::string_view sqlstate_of(std::string_view body) noexcept
     return body.size() == 1 ? found : std::string_view{};
 }
 
+constexpr std::string_view authentication_ok{"\0\0\0\0", 4};
+
+// NegotiateProtocolVersion, Authentication, ParameterStatus, BackendKeyData, NoticeResponse.
+bool may_come_before_ready(char type) noexcept
+{
+    return std::string_view{"vRSKN"}.find(type) != std::string_view::npos;
+}
+
 } // namespace
 
 std::string fatal_error(std::string_view sqlstate, std::string_view message)
@@ -66,23 +74,33 @@ std::string fatal_error(std::string_view sqlstate, std::string_view message)
 
 first_answer parse_first_answer(bytes answer) noexcept
 {
-    if (answer.empty())
-        return {};
-    if (answer.front() != std::byte{'E'})
-        return {parse_status::complete, {}};
-    if (answer.size() < header_size)
-        return {};
+    const first_answer as_it_is{parse_status::complete, {}};
+    for (auto rest = answer; !rest.empty();)
+    {
+        const auto type = std::to_integer<char>(rest.front());
+        if (!may_come_before_ready(type) && type != 'E')
+            return as_it_is;
+        if (answer.size() - rest.size() >= max_first_answer_size)
+            return as_it_is;
+        if (rest.size() < header_size)
+            return {};
 
-    // Also true of the error a server of protocol 2.0 sends: its text in place of the length.
-    const auto length = big_endian_32(answer.subspan<1, 4>());
-    if (length < min_length || length > max_first_error_size - 1)
-        return {parse_status::complete, {}};
-    if (answer.size() - 1 < length)
-        return {};
+        // Also true of the error a server of protocol 2.0 sends: its text in place of the length.
+        const auto length = big_endian_32(rest.subspan<1, 4>());
+        if (length < min_length || length > max_first_error_size - 1)
+            return as_it_is;
+        if (rest.size() - 1 < length)
+            return {};
 
-    const auto body = answer.subspan(header_size, length - min_length);
-    const auto* text = reinterpret_cast<const char*>(body.data());
-    return {parse_status::complete, sqlstate_of({text, body.size()})};
+        const auto body = rest.subspan(header_size, length - min_length);
+        const std::string_view text{reinterpret_cast<const char*>(body.data()), body.size()};
+        if (type == 'E')
+            return {parse_status::complete, sqlstate_of(text)};
+        if (type == 'R' && text != authentication_ok)
+            return as_it_is; // the client has to say something first
+        rest = rest.subspan(1 + length);
+    }
+    return {};
 }
 
 } // namespace rolegate::pgwire

@@ -19,11 +19,17 @@ namespace rolegate::pgwire
 // A server's errors before authentication are far shorter; a longer one is passed on unread.
 inline constexpr std::size_t max_first_error_size = 4096;
 
-// Is the server's first answer an ErrorResponse, and with which SQLSTATE?
-//   complete with "" : another message, an ErrorResponse without field C, longer than
-//                      max_first_error_size, or malformed: the client should see it as it is
-//   complete         : five characters, pointing into `answer`
-//   need_more        : an ErrorResponse that has not arrived whole
+// The whole start-up dialogue of a server that asks for no password is about 400 bytes.
+inline constexpr std::size_t max_first_answer_size = 16384;
+
+// How a server's first answer to a StartupMessage ends. AuthenticationOk alone is no end: a server
+// that asks for no password sends it together with all that follows up to ReadyForQuery, or with
+// the error that it was shut down in the middle of it.
+//   complete with "" : ReadyForQuery, a request for a password, an ErrorResponse without field C,
+//                      longer than max_first_error_size, or malformed, or the whole answer longer
+//                      than max_first_answer_size: the client should see it as it is
+//   complete         : an ErrorResponse; five characters, pointing into `answer`
+//   need_more        : the answer has not ended
 struct first_answer
 {
     parse_status status = parse_status::need_more;

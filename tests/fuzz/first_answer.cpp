@@ -27,7 +27,7 @@ void check_prefixes(bytes in)
         if (before.status == parse_status::complete)
             require(now.status == parse_status::complete && now.sqlstate == before.sqlstate);
         if (now.status == parse_status::need_more)
-            require(cut < max_first_error_size && now.sqlstate.empty());
+            require(cut < max_first_answer_size + max_first_error_size && now.sqlstate.empty());
         before = now;
     }
 }

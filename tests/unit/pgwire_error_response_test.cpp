@@ -96,9 +96,9 @@ TEST_CASE("an answer that gives no SQLSTATE is passed on as it is")
         const char* name;
         byte_vector answer;
     } rows[] = {
-        {"AuthenticationOk", hex("52 00000008 00000000")},
-        {"NegotiateProtocolVersion", hex("76 0000000c 00030000 00000000")},
-        {"the first byte of AuthenticationSASL", hex("52")},
+        {"a request for a password", hex("52 00000008 00000003")},
+        {"ReadyForQuery behind AuthenticationOk", hex("52 00000008 00000000 5a 00000005 49")},
+        {"a message nobody sends before ReadyForQuery", hex("54 00000006 0000")},
         {"ErrorResponse of protocol 2.0",
          bytes_of("EFATAL:  unsupported frontend protocol 2.0: server supports 3.0 to 3.0\n\0"sv)},
         {"no field C", message('E', "SFATAL\0Msorry\0\0"sv)},
@@ -124,6 +124,35 @@ TEST_CASE("an answer that gives no SQLSTATE is passed on as it is")
         CHECK(found.status == parse_status::complete);
         CHECK(found.sqlstate.empty());
     }
+}
+
+TEST_CASE("the answer of a server that asks for no password ends with ReadyForQuery or an error")
+{
+    const auto opening = hex("76 0000000c 00030000 00000000 52 00000008 00000000") +
+                         message('S', "in_hot_standby\0off\0"sv) + message('N', "CNOTE\0\0"sv) +
+                         message('K', "\0\0\0\1\0\0\0\2"sv);
+    const auto refused = opening + hex(admin_shutdown);
+
+    for (std::size_t cut = 0; cut < refused.size(); ++cut)
+    {
+        CAPTURE(cut);
+        CHECK(parse_first_answer(bytes(refused).first(cut)).status == parse_status::need_more);
+    }
+    CHECK(parse_first_answer(refused).sqlstate == "57P01");
+    const auto ready = opening + hex("5a 00000005 49");
+    CHECK(parse_first_answer(ready).status == parse_status::complete);
+    CHECK(parse_first_answer(ready).sqlstate.empty());
+}
+
+TEST_CASE("a start-up dialogue that does not end is not waited for")
+{
+    byte_vector answer;
+    while (answer.size() < max_first_answer_size)
+        answer = answer + message('S', "name\0value\0"sv);
+    CHECK(parse_first_answer(answer).status == parse_status::need_more);
+
+    answer = answer + message('S', "name\0value\0"sv);
+    CHECK(parse_first_answer(answer).status == parse_status::complete);
 }
 
 TEST_CASE("an ErrorResponse is read once it is whole, wherever it was cut")

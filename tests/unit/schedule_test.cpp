@@ -32,6 +32,14 @@ pace steady()
     return p;
 }
 
+// No member is known yet, only seeds.
+pace seeking()
+{
+    auto p = steady();
+    p.have_listing = false;
+    return p;
+}
+
 pace burst(std::vector<std::string> focus)
 {
     auto p = steady();
@@ -155,7 +163,7 @@ TEST_SUITE_BEGIN("health/schedule");
 
 TEST_CASE("an endpoint is never asked two things at a time")
 {
-    for (const auto& p : {steady(), burst({"a"}), burst({"a", "b"}), pace{.interval = 1s}})
+    for (const auto& p : {steady(), burst({"a"}), burst({"a", "b"}), seeking()})
     {
         std::vector<rest_endpoint> endpoints{endpoint("a"), endpoint("b"), endpoint("")};
         for (std::size_t busy = 0; busy <= endpoints.size(); ++busy)
@@ -180,10 +188,8 @@ TEST_CASE("an endpoint is never asked two things at a time")
 TEST_CASE("at first every seed is asked for the members, and nothing else")
 {
     const std::vector<rest_endpoint> seeds{endpoint(""), endpoint(""), endpoint("")};
-    auto p = steady();
-    p.have_listing = false;
 
-    const auto plan = make_plan(seeds, p, start);
+    const auto plan = make_plan(seeds, seeking(), start);
 
     REQUIRE(plan.asks.size() == 3);
     for (std::size_t i = 0; i < 3; ++i)
@@ -195,9 +201,7 @@ TEST_CASE("at first every seed is asked for the members, and nothing else")
 
 TEST_CASE("a seed that hangs does not delay the others")
 {
-    auto p = steady();
-    p.have_listing = false;
-    simulation s(p);
+    simulation s(seeking());
     const auto hanging = s.add("", 1h);
     const auto refusing = s.add("", 1ms, true);
 
