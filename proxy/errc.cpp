@@ -11,7 +11,7 @@ namespace
 
 // In the order of the enum. 57P03 is the one refusal after which libpq tries its next host; 57P01
 // is what a server says when it ends a session.
-constexpr std::array<errc_info, 15> table{{
+constexpr std::array<errc_info, 16> table{{
     {side::proxy, "none", nullptr, ""},
     {side::client, "startup_malformed", nullptr, ""},
     {side::client, "bytes_before_tls", "08P01", "received unencrypted data after SSL request"},
@@ -32,6 +32,7 @@ constexpr std::array<errc_info, 15> table{{
      "no_routable_member",
      "57P03",
      "cannot connect now: no member of the cluster has this role"},
+    {side::proxy, "resting", nullptr, ""},
     {side::proxy,
      "stale_view",
      "57P03",

@@ -23,6 +23,7 @@ enum class errc
     server_reset,
     // us
     no_routable_member, // held for queue.timeout
+    resting,            // every open member has just refused; never the end of a session
     stale_view,         // the view of the cluster is older than stale_after
     queue_full,         // queue.max clients are held already
     role_lost,          // the member lost the listener's role

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/route.hpp"
 
+#include <algorithm>
+
 namespace rolegate::proxy
 {
 
@@ -36,32 +38,29 @@ routed route(
     const health::topology& t,
     health::time_point now,
     std::uint64_t turn,
-    std::string_view avoid
+    std::span<const std::string> resting
 ) noexcept
 {
     if (t.stale(now))
         return {nullptr, errc::stale_view};
 
+    const auto rests = [resting](const health::member& m)
+    { return std::ranges::find(resting, m.name) != resting.end(); };
     std::size_t open = 0;
-    std::size_t others = 0; // open, and not the one to avoid
+    std::size_t ready = 0;
     for (const auto& m : t.members)
         if (is_open(role, m))
         {
             ++open;
-            others += m.name != avoid ? 1 : 0;
+            ready += rests(m) ? 0U : 1U;
         }
-    if (open == 0)
-        return {nullptr, errc::no_routable_member};
+    if (ready == 0)
+        return {nullptr, open == 0 ? errc::no_routable_member : errc::resting};
 
-    const bool skip = others > 0;
-    auto left = turn % (skip ? others : open);
+    auto left = turn % ready;
     for (const auto& m : t.members)
-    {
-        if (!is_open(role, m) || (skip && m.name == avoid))
-            continue;
-        if (left-- == 0)
+        if (is_open(role, m) && !rests(m) && left-- == 0)
             return {&m, errc::none};
-    }
     return {nullptr, errc::no_routable_member};
 }
 

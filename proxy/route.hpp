@@ -7,6 +7,8 @@
 #include "health/topology.hpp"
 #include "proxy/errc.hpp"
 
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,17 +27,17 @@ may_stay(config::listener_role role, const health::topology& t, std::string_view
 struct routed
 {
     const health::member* member = nullptr; // lives as long as the topology
-    errc why = errc::none; // when there is no member: no_routable_member, stale_view
+    errc why = errc::none; // when there is no member: no_routable_member, resting, stale_view
 };
 
-// Round robin: the `turn`-th of the open members, in the order of their names. `avoid` is a member
-// that has just refused; it is taken only when it is the only one.
+// Round robin: the `turn`-th of the open members, in the order of their names. Those in `resting`
+// have just refused and are passed over; when all open members rest, `why` is resting.
 [[nodiscard]] routed route(
     config::listener_role role,
     const health::topology& t,
     health::time_point now,
     std::uint64_t turn,
-    std::string_view avoid
+    std::span<const std::string> resting = {}
 ) noexcept;
 
 // Names of the members that are open for this role.

@@ -156,6 +156,7 @@ asio::awaitable<bool> session::negotiate()
     const auto early = ::recv(client_.native_handle(), next.data(), 1, MSG_PEEK | MSG_DONTWAIT);
     const auto reply = static_cast<char>(answer.front());
     const bool injected = early == 1 && (reply == 'N' || next.front() != 0x16);
+    phase_ = phase::handshake;
     if (injected && reply != 'N')
         co_return fail(errc::bytes_before_tls);
 
@@ -163,6 +164,7 @@ asio::awaitable<bool> session::negotiate()
     if (!co_await tell_client(reply_bytes))
         co_return false;
     answer.clear();
+    opening_->said_no = reply == 'N';
     if (injected)
         co_return fail(errc::bytes_before_tls);
     opening_->hands.answered(reply);

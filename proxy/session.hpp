@@ -94,6 +94,7 @@ private:
     awaitable<bool> hear_server(std::size_t at_least);
     awaitable<bool> tell_client(pgwire::bytes data);
     void lose_server();
+    time_point rest_members(time_point now);
     void end_hold(const char* result);
 
     awaitable<void> say_goodbye(std::string last_words);
@@ -116,6 +117,14 @@ private:
     socket server_;
     boost::asio::ip::tcp::endpoint client_endpoint_;
 
+    // A member that has refused, or said "not now".
+    struct refusal
+    {
+        std::string member;
+        time_point until{}; // not to be tried again before
+        std::chrono::milliseconds pause{0};
+    };
+
     // Before the relay; gone with it.
     struct opening
     {
@@ -124,9 +133,10 @@ private:
         boost::asio::steady_timer timer;      // holds
         bool waiting = false;                 // in hold(), the timer runs
         std::optional<time_point> hold_until; // set when a server is first wanted
-        std::string refused_by;               // the member that failed last
-        time_point refused_until{};           // not to be tried again before
-        std::chrono::milliseconds pause{0};
+        std::vector<std::string> resting;     // members that refused and are not to be tried now
+        std::vector<refusal> refusals;        // by member; as many as the listener leads to
+        bool client_left = false;             // it has closed its side while a server was sought
+        bool said_no = false;                 // answered an encryption request with N
 
         explicit opening(const boost::asio::any_io_executor& ex) : timer(ex) {}
     };

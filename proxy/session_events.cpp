@@ -60,8 +60,8 @@ void session::on_topology()
         server_.close(ignored);
     }
     const auto now = std::chrono::steady_clock::now();
-    if (opening_->waiting && route(listener_.settings.role, *t, now, 0, opening_->refused_by).why !=
-                                 errc::no_routable_member)
+    const auto to = route(listener_.settings.role, *t, now, 0, opening_->resting);
+    if (opening_->waiting && (to.member || to.why == errc::stale_view))
         opening_->timer.cancel();
 }
 
@@ -100,6 +100,7 @@ int session::watched_client() noexcept
 
 void session::on_client_gone(time_point)
 {
+    opening_->client_left = true;
     if (opening_->waiting)
         return end(errc::client_gone);
     // It may have sent all it has to say and wait for the answer; a server that never gives one
@@ -151,7 +152,10 @@ std::string session::last_words() const
     const auto& i = info(why_);
     if (!i.sqlstate)
         return {};
-    if (opening_ && why_ != errc::bytes_before_tls && !understands_errors(opening_->hands))
+    const bool may_speak =
+        !opening_ ||
+        (why_ == errc::bytes_before_tls ? opening_->said_no : understands_errors(opening_->hands));
+    if (!may_speak)
         return {};
     if (why_ == errc::role_lost)
     {

@@ -10,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include <algorithm>
 #include <array>
 
 namespace rolegate::proxy
@@ -48,24 +49,31 @@ asio::awaitable<bool> session::reach_server()
     for (;;)
     {
         const auto now = std::chrono::steady_clock::now();
+        if (o.client_left)
+            co_return fail(errc::client_gone);
+        if (now >= *o.hold_until && !o.refusals.empty())
+        {
+            end_hold("timeout");
+            co_return fail(errc::server_failed);
+        }
+        const auto rested = rest_members(now);
         const auto t = worker_.believed(listener_.cluster);
-        const auto turn = listener_.turn.load(std::memory_order_relaxed);
-        const auto to = route(listener_.settings.role, *t, now, turn, o.refused_by);
+        const auto turn = listener_.turn.fetch_add(1, std::memory_order_relaxed);
+        const auto to = route(listener_.settings.role, *t, now, turn, o.resting);
         if (to.why == errc::stale_view)
         {
             end_hold("stale");
             co_return fail(to.why);
         }
-        const bool refused = to.member && to.member->name == o.refused_by;
-        const bool too_soon = refused && now < o.refused_until;
-        if (!to.member || too_soon)
+        if (!to.member)
         {
-            const bool goes_on = co_await hold(too_soon ? o.refused_until : *o.hold_until);
+            listener_.turn.fetch_sub(1, std::memory_order_relaxed);
+            const auto until = to.why == errc::resting ? rested : *o.hold_until;
+            const bool goes_on = co_await hold(until);
             if (!goes_on)
                 co_return false;
             continue;
         }
-        listener_.turn.fetch_add(1, std::memory_order_relaxed);
         const auto name = to.member->name;
         const auto address = to.member->address;
         const bool connected = co_await connect_to(name, address, to.member->port);
@@ -78,6 +86,21 @@ asio::awaitable<bool> session::reach_server()
             co_return false;
         lose_server();
     }
+}
+
+// Lists the members that rest after a refusal; returns when the first of them may be tried again.
+session::time_point session::rest_members(time_point now)
+{
+    auto& o = *opening_;
+    auto first = time_point::max();
+    o.resting.clear();
+    for (const auto& r : o.refusals)
+        if (now < r.until)
+        {
+            o.resting.push_back(r.member);
+            first = std::min(first, r.until);
+        }
+    return first;
 }
 
 // Parks the client. False: it has ended, or the hold has.
@@ -108,7 +131,7 @@ asio::awaitable<bool> session::hold(time_point until)
     if (std::chrono::steady_clock::now() < *o.hold_until)
         co_return true;
     end_hold("timeout");
-    co_return fail(o.refused_by.empty() ? errc::no_routable_member : errc::server_failed);
+    co_return fail(o.refusals.empty() ? errc::no_routable_member : errc::server_failed);
 }
 
 void session::end_hold(const char* result)
@@ -154,9 +177,11 @@ void session::lose_server()
     auto& o = *opening_;
     o.answer.clear();
     worker_.hint(listener_.cluster, member_);
-    o.pause = o.refused_by == member_ ? std::min(2 * o.pause, longest_pause) : first_pause;
-    o.refused_by = member_;
-    o.refused_until = std::chrono::steady_clock::now() + o.pause;
+    auto r = std::ranges::find(o.refusals, member_, &refusal::member);
+    if (r == o.refusals.end())
+        r = o.refusals.insert(r, {member_, {}, {}});
+    r->pause = std::clamp(2 * r->pause, first_pause, longest_pause);
+    r->until = std::chrono::steady_clock::now() + r->pause;
     member_.clear();
 }
 

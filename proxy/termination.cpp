@@ -27,6 +27,7 @@ char who(errc why)
         return 'S';
     case errc::no_routable_member:
         return 's';
+    case errc::resting:
     case errc::stale_view:
     case errc::queue_full:
         return 'P';

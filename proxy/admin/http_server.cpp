@@ -206,7 +206,8 @@ asio::awaitable<void> http_server::serve(tcp::socket socket)
     beast::tcp_stream stream(std::move(socket));
     beast::flat_buffer buffer;
     exchange x;
-    do
+    x.keep_alive = true;
+    while (x.keep_alive && !stopped_) // it may stop while we send
     {
         http::request_parser<http::string_body> parser;
         parser.header_limit(limits_.header_bytes);
@@ -242,7 +243,7 @@ asio::awaitable<void> http_server::serve(tcp::socket socket)
         const auto write_error = co_await send(stream, page, x);
         if (write_error)
             co_return;
-    } while (x.keep_alive);
+    }
     co_await close_politely(stream, buffer);
 }
 

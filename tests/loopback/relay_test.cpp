@@ -16,6 +16,12 @@ namespace
 
 constexpr std::size_t megabyte = 1024 * 1024;
 
+byte_vector large_message(char type, std::size_t size)
+{
+    const auto length = int32(static_cast<std::uint32_t>(size + 4));
+    return bytes_of({&type, 1}) + length + byte_vector(size, std::byte{'x'});
+}
+
 // As long as nothing reads: what the kernel's buffers and the proxy hold is all that can be sent.
 // Stops when nothing more has been taken for a while; the number of bytes taken.
 std::size_t send_until_stuck(stream& s, const byte_vector& data)
@@ -78,21 +84,19 @@ TEST_SUITE("relay: bytes")
 {
     TEST_CASE("megabytes pass both ways at once, byte for byte, in clear text")
     {
-        const auto there = message('d', std::string(8 * megabyte, 'c'));
-        const auto back = message('d', std::string(6 * megabyte, 's')) + ready('I');
-        fake_postgres server(
-            after_login(
-                [&](stream& s)
-                {
-                    s.stop_recording();
-                    std::thread sender([&] { s.send(back); });
-                    const bool good = s.receive(there.size()) == there;
-                    sender.join();
-                    s.send(good ? bytes_of("+") : bytes_of("-"));
-                    s.receive_to_end();
-                }
-            )
-        );
+        const auto there = large_message('d', 8 * megabyte);
+        const auto back = large_message('d', 6 * megabyte) + ready('I');
+        fake_postgres server(after_login(
+            [&](stream& s)
+            {
+                s.stop_recording();
+                std::thread sender([&] { s.send(back); });
+                const bool good = s.receive(there.size()) == there;
+                sender.join();
+                s.send(good ? bytes_of("+") : bytes_of("-"));
+                s.receive_to_end();
+            }
+        ));
         proxy_fixture proxy;
         proxy.believe({{"a", server.port()}});
         logged_in_client c(proxy);
@@ -112,19 +116,17 @@ TEST_SUITE("relay: bytes")
     {
         const auto there = pattern(5 * megabyte, 11);
         const auto back = pattern(7 * megabyte, 12);
-        fake_postgres server(
-            after_tls_start(
-                [&](stream& s)
-                {
-                    s.stop_recording();
-                    std::thread sender([&] { s.send(back); });
-                    const bool good = s.receive(there.size()) == there;
-                    sender.join();
-                    s.send(good ? bytes_of("+") : bytes_of("-"));
-                    s.receive_to_end();
-                }
-            )
-        );
+        fake_postgres server(after_tls_start(
+            [&](stream& s)
+            {
+                s.stop_recording();
+                std::thread sender([&] { s.send(back); });
+                const bool good = s.receive(there.size()) == there;
+                sender.join();
+                s.send(good ? bytes_of("+") : bytes_of("-"));
+                s.receive_to_end();
+            }
+        ));
         proxy_fixture proxy;
         proxy.believe({{"a", server.port()}});
         client c(proxy.port());
@@ -140,43 +142,39 @@ TEST_SUITE("relay: bytes")
 
     TEST_CASE("many clients over several workers get what is theirs")
     {
-        fake_postgres server(
-            after_tls_start(
-                [](stream& s)
+        fake_postgres server(after_tls_start(
+            [](stream& s)
+            {
+                for (;;)
                 {
-                    for (;;)
-                    {
-                        const auto data = s.receive(1024);
-                        if (data.size() < 1024)
-                            return;
-                        s.send(data);
-                    }
+                    const auto data = s.receive(1024);
+                    if (data.size() < 1024)
+                        return;
+                    s.send(data);
                 }
-            )
-        );
+            }
+        ));
         proxy_fixture proxy(quick_listener(), 2);
         proxy.believe({{"a", server.port()}});
 
         std::vector<std::future<bool>> answers;
         for (std::uint32_t i = 0; i < 8; ++i)
-            answers.push_back(
-                std::async(
-                    std::launch::async,
-                    [&proxy, i]
+            answers.push_back(std::async(
+                std::launch::async,
+                [&proxy, i]
+                {
+                    client c(proxy.port());
+                    c.send(ssl_request());
+                    bool good = c.receive(1) == bytes_of("S");
+                    for (std::uint32_t turn = 0; turn < 50 && good; ++turn)
                     {
-                        client c(proxy.port());
-                        c.send(ssl_request());
-                        bool good = c.receive(1) == bytes_of("S");
-                        for (std::uint32_t turn = 0; turn < 50 && good; ++turn)
-                        {
-                            const auto data = pattern(1024, i * 1000 + turn);
-                            c.send(data);
-                            good = c.receive(data.size()) == data;
-                        }
-                        return good;
+                        const auto data = pattern(1024, i * 1000 + turn);
+                        c.send(data);
+                        good = c.receive(data.size()) == data;
                     }
-                )
-            );
+                    return good;
+                }
+            ));
 
         for (auto& a : answers)
             CHECK(a.get());
@@ -184,21 +182,19 @@ TEST_SUITE("relay: bytes")
 
     TEST_CASE("a server that drips its bytes is relayed at once, not gathered")
     {
-        fake_postgres server(
-            after_login(
-                [](stream& s)
+        fake_postgres server(after_login(
+            [](stream& s)
+            {
+                // Each byte is sent only after the one before has been echoed by the client.
+                for (const auto b : query_answer('I'))
                 {
-                    // Each byte is sent only after the one before has been echoed by the client.
-                    for (const auto b : query_answer('I'))
-                    {
-                        s.send({b});
-                        if (s.receive(1).empty())
-                            return;
-                    }
-                    s.receive_to_end();
+                    s.send({b});
+                    if (s.receive(1).empty())
+                        return;
                 }
-            )
-        );
+                s.receive_to_end();
+            }
+        ));
         proxy_fixture proxy;
         proxy.believe({{"a", server.port()}});
         logged_in_client c(proxy);
@@ -220,24 +216,22 @@ TEST_SUITE("relay: back-pressure")
 {
     TEST_CASE("a client that does not read stops the server; one buffer is parked, no more")
     {
-        const auto result = message('d', std::string(64 * megabyte, 'r')) + ready('I');
+        const auto result = large_message('d', 32 * megabyte) + ready('I');
         std::promise<std::size_t> stuck_after;
         auto stuck = stuck_after.get_future();
-        fake_postgres server(
-            after_login(
-                [&](stream& s)
-                {
-                    s.receive_message();
-                    const auto sent = send_until_stuck(s, result);
-                    stuck_after.set_value(sent);
-                    s.send({result.begin() + static_cast<std::ptrdiff_t>(sent), result.end()});
-                    s.receive_to_end();
-                }
-            )
-        );
+        fake_postgres server(after_login(
+            [&](stream& s)
+            {
+                s.receive_message();
+                const auto sent = send_until_stuck(s, result);
+                stuck_after.set_value(sent);
+                s.send({result.begin() + static_cast<std::ptrdiff_t>(sent), result.end()});
+                s.receive_to_end();
+            }
+        ));
         proxy_fixture proxy;
         proxy.believe({{"a", server.port()}});
-        client c(proxy.port(), 64 * 1024);
+        client c(proxy.port(), 512 * 1024);
         c.send(startup());
         REQUIRE(c.receive(login_answer().size()) == login_answer());
         c.stop_recording();
@@ -257,7 +251,7 @@ TEST_SUITE("relay: back-pressure")
     {
         std::promise<void> go_on;
         auto going_on = go_on.get_future().share();
-        const auto data = message('d', std::string(64 * megabyte, 'r'));
+        const auto data = large_message('d', 32 * megabyte);
         const script lazy = after_login(
             [&](stream& s)
             {
@@ -294,23 +288,23 @@ TEST_SUITE("relay: back-pressure")
         auto going_on = go_on.get_future().share();
         const auto there = pattern(24 * megabyte, 21);
         const auto back = pattern(24 * megabyte, 22);
-        fake_postgres server(
-            after_tls_start(
-                [&](stream& s)
-                {
-                    s.stop_recording();
-                    const auto sent = send_until_stuck(s, back);
-                    going_on.wait();
-                    std::thread sender(
-                        [&] { s.send({back.begin() + static_cast<std::ptrdiff_t>(sent), back.end()}); }
-                    );
-                    const bool good = s.receive(there.size(), 20s) == there;
-                    sender.join();
-                    s.send(good ? bytes_of("+") : bytes_of("-"));
-                    s.receive_to_end();
-                }
-            )
-        );
+        fake_postgres server(after_tls_start(
+            [&](stream& s)
+            {
+                s.stop_recording();
+                const auto sent = send_until_stuck(s, back);
+                going_on.wait();
+                std::thread sender(
+                    [&] {
+                        s.send({back.begin() + static_cast<std::ptrdiff_t>(sent), back.end()});
+                    }
+                );
+                const bool good = s.receive(there.size(), 20s) == there;
+                sender.join();
+                s.send(good ? bytes_of("+") : bytes_of("-"));
+                s.receive_to_end();
+            }
+        ));
         proxy_fixture proxy;
         proxy.believe({{"a", server.port()}});
         client c(proxy.port(), 64 * 1024);
@@ -322,7 +316,9 @@ TEST_SUITE("relay: back-pressure")
 
         go_on.set_value();
         std::thread sender(
-            [&] { c.send({there.begin() + static_cast<std::ptrdiff_t>(sent), there.end()}); }
+            [&] {
+                c.send({there.begin() + static_cast<std::ptrdiff_t>(sent), there.end()});
+            }
         );
         const bool good = c.receive(back.size(), 20s) == back;
         sender.join();
@@ -336,7 +332,7 @@ TEST_SUITE("relay: ends")
 {
     TEST_CASE("P-330: after the client's FIN the server goes on answering")
     {
-        const auto result = message('D', std::string(2 * megabyte, 'r')) + ready('I');
+        const auto result = large_message('D', 2 * megabyte) + ready('I');
         fake_postgres server(
             [&](stream& s)
             {
@@ -378,17 +374,15 @@ TEST_SUITE("relay: ends")
     TEST_CASE("a server that ends first is passed on, with all it has said")
     {
         const auto farewell = fatal("57P01", "terminating connection due to administrator command");
-        fake_postgres server(
-            after_login(
-                [&](stream& s)
-                {
-                    s.receive_message();
-                    s.send(farewell);
-                    s.finish_sending();
-                    s.receive_to_end();
-                }
-            )
-        );
+        fake_postgres server(after_login(
+            [&](stream& s)
+            {
+                s.receive_message();
+                s.send(farewell);
+                s.finish_sending();
+                s.receive_to_end();
+            }
+        ));
         proxy_fixture proxy;
         proxy.believe({{"a", server.port()}});
         logged_in_client c(proxy);
@@ -408,19 +402,17 @@ TEST_SUITE("relay: ends")
 
     TEST_CASE("a long answer before the server's FIN arrives whole at a slow client")
     {
-        const auto result = message('D', std::string(8 * megabyte, 'r'));
-        fake_postgres server(
-            after_login(
-                [&](stream& s)
-                {
-                    s.receive_message();
-                    s.send(result);
-                }
-            )
-        );
+        const auto result = large_message('D', 8 * megabyte);
+        fake_postgres server(after_login(
+            [&](stream& s)
+            {
+                s.receive_message();
+                s.send(result);
+            }
+        ));
         proxy_fixture proxy;
         proxy.believe({{"a", server.port()}});
-        client c(proxy.port(), 16 * 1024);
+        client c(proxy.port(), 128 * 1024);
         c.send(startup());
         REQUIRE(c.receive(login_answer().size()) == login_answer());
         c.send(query("select"));
@@ -446,16 +438,14 @@ TEST_SUITE("relay: ends")
 
     TEST_CASE("after the client's FIN a server that stays is closed when client_fin has passed")
     {
-        fake_postgres server(
-            after_login(
-                [](stream& s)
-                {
-                    s.receive_to_end();        // the client's FIN
-                    while (s.send(hex("00")))  // as long as the proxy takes it
-                        static_cast<void>(run_until([] { return false; }, 10ms));
-                }
-            )
-        );
+        fake_postgres server(after_login(
+            [](stream& s)
+            {
+                s.receive_to_end();       // the client's FIN
+                while (s.send(hex("00"))) // as long as the proxy takes it
+                    static_cast<void>(run_until([] { return false; }, 10ms));
+            }
+        ));
         proxy_fixture proxy(with_client_fin(200ms));
         proxy.believe({{"a", server.port()}});
         logged_in_client c(proxy);
@@ -483,15 +473,13 @@ TEST_SUITE("relay: ends")
 
     TEST_CASE("a client that resets while the server is sending ends its session")
     {
-        fake_postgres server(
-            after_login(
-                [](stream& s)
-                {
-                    while (s.send(message('D', std::string(8192, 'x'))))
-                        ;
-                }
-            )
-        );
+        fake_postgres server(after_login(
+            [](stream& s)
+            {
+                while (s.send(message('D', std::string(8192, 'x'))))
+                    ;
+            }
+        ));
         proxy_fixture proxy;
         proxy.believe({{"a", server.port()}});
         client c(proxy.port(), 4096);
@@ -525,16 +513,14 @@ TEST_SUITE("relay: ends")
         const auto half = hex("44 000003e8 0001");
         std::promise<void> read;
         auto is_read = read.get_future().share();
-        fake_postgres server(
-            after_login(
-                [&](stream& s)
-                {
-                    s.send(half);
-                    is_read.wait();
-                    s.reset();
-                }
-            )
-        );
+        fake_postgres server(after_login(
+            [&](stream& s)
+            {
+                s.send(half);
+                is_read.wait();
+                s.reset();
+            }
+        ));
         proxy_fixture proxy;
         proxy.believe({{"a", server.port()}});
         logged_in_client c(proxy);

@@ -46,7 +46,7 @@ TEST_SUITE("session: first packets")
 
         CHECK(c.receive(login_answer().size()) == login_answer());
         CHECK(server.received() == startup());
-        CHECK(proxy.relaying() == 1);
+        CHECK(run_until([&] { return proxy.relaying() == 1; }));
     }
 
     TEST_CASE("queries are answered, and Terminate with FIN is a clean end")
@@ -73,7 +73,9 @@ TEST_SUITE("session: first packets")
         const auto body = hex("0003270f") + bytes_of("user") + zero + bytes_of("u") + zero +
                           bytes_of("_pq_.x") + zero + bytes_of("1") + zero + zero;
         const auto packet = int32(static_cast<std::uint32_t>(body.size() + 4)) + body;
-        const auto answer = hex("76 00000013 00030000 00000001") + bytes_of("_pq_.x") + zero;
+        // NegotiateProtocolVersion, and the request for an MD5 password behind it.
+        const auto answer = hex("76 00000013 00030000 00000001") + bytes_of("_pq_.x") + zero +
+                            hex("52 0000000c 00000005 01020304");
         fake_postgres server(
             [&](stream& s)
             {
@@ -356,6 +358,7 @@ TEST_SUITE("session: first packets")
         CHECK(error_field(rest, 'C') == "08P01");
         CHECK(error_field(rest, 'M') == "received unencrypted data after SSL request");
         CHECK(c.ended() == ending::fin);
+        c.finish_sending();
         CHECK(run_until([&] { return proxy.sessions() == 0; }));
         CHECK(server.received() == ssl_request());
         CHECK(proxy.stats().handshake_rejects["bytes_before_tls"] == 1);
@@ -373,6 +376,7 @@ TEST_SUITE("session: first packets")
         const auto answer = c.receive_to_end();
         CHECK((answer.empty() || answer == bytes_of("S")));
         CHECK(c.ended() != ending::none);
+        c.finish_sending();
         CHECK(run_until([&] { return proxy.sessions() == 0; }));
         CHECK(server.received() == ssl_request());
         CHECK(proxy.stats().handshake_rejects["bytes_before_tls"] == 1);

@@ -282,9 +282,7 @@ client::client(std::uint16_t port, int receive_buffer)
 {
 }
 
-client::client(unconnected_tag) : stream(checked_socket(AF_INET))
-{
-}
+client::client(unconnected_tag) : stream(checked_socket(AF_INET)) {}
 
 void client::connect(std::uint16_t port)
 {
@@ -339,12 +337,11 @@ byte_vector query_answer(char status)
 byte_vector fatal(std::string_view sqlstate, std::string_view text)
 {
     std::string body;
-    for (const auto& field :
-         {"SFATAL",
-          "VFATAL",
-          ("C" + std::string(sqlstate)).c_str(),
-          ("M" + std::string(text)).c_str()})
+    for (const std::string_view field : {"SFATAL", "VFATAL", "C"})
         (body += field) += '\0';
+    body.pop_back();
+    (body += sqlstate) += '\0';
+    ((body += 'M') += text) += '\0';
     return message('E', body + '\0');
 }
 

@@ -52,16 +52,14 @@ ssl_context context_for(const server_tls& tls)
 {
     ssl_context ctx(::SSL_CTX_new(::TLS_server_method()), ::SSL_CTX_free);
     const bool good =
-        ::SSL_CTX_use_certificate_chain_file(ctx.get(), tls.cert.c_str()) == 1
-        && ::SSL_CTX_use_PrivateKey_file(ctx.get(), tls.key.c_str(), SSL_FILETYPE_PEM) == 1;
+        ::SSL_CTX_use_certificate_chain_file(ctx.get(), tls.cert.c_str()) == 1 &&
+        ::SSL_CTX_use_PrivateKey_file(ctx.get(), tls.key.c_str(), SSL_FILETYPE_PEM) == 1;
     if (!good)
         throw std::runtime_error("cannot use " + tls.cert);
     if (!tls.client_ca.empty())
     {
         ::SSL_CTX_load_verify_locations(ctx.get(), tls.client_ca.c_str(), nullptr);
-        ::SSL_CTX_set_verify(
-            ctx.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr
-        );
+        ::SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     }
     return ctx;
 }
@@ -137,10 +135,9 @@ struct fake_patroni::connection
 reply reply::json(const std::string& body, int status)
 {
     return {
-        {"HTTP/1.0 " + std::to_string(status)
-             + " OK\r\nServer: BaseHTTP/0.6 Python/3.11.2\r\nContent-Type: application/json\r\n\r\n",
-         body}
-    };
+        {"HTTP/1.0 " + std::to_string(status) +
+             " OK\r\nServer: BaseHTTP/0.6 Python/3.11.2\r\nContent-Type: application/json\r\n\r\n",
+         body}};
 }
 
 reply reply::in_bytes(const std::string& body)
@@ -152,13 +149,11 @@ reply reply::in_bytes(const std::string& body)
     return r;
 }
 
-fake_patroni::fake_patroni() : fake_patroni(server_tls{})
-{
-}
+fake_patroni::fake_patroni() : fake_patroni(server_tls{}) {}
 
 fake_patroni::fake_patroni(server_tls tls) : tls_(std::move(tls))
 {
-    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
+    std::signal(SIGPIPE, SIG_IGN); // OpenSSL writes without MSG_NOSIGNAL
     reserved_ = bound_socket();
     ::sockaddr_in at{};
     ::socklen_t size = sizeof at;
@@ -290,6 +285,12 @@ reply fake_patroni::reply_for(const std::string& path)
 void fake_patroni::serve(connection& c)
 {
     {
+        // Counted as gone before the client can know that it has its whole answer.
+        const auto leave = [this]
+        {
+            const std::lock_guard lock(mutex_);
+            --now_;
+        };
         transport t(c.fd, tls_);
         std::string request;
         while (request.find("\r\n\r\n") == request.npos)
@@ -307,11 +308,86 @@ void fake_patroni::serve(connection& c)
             if (r.silent)
                 static_cast<void>(t.read_some());
         }
+        leave();
     }
     const std::lock_guard lock(mutex_);
     ::close(c.fd);
     c.done = true;
-    --now_;
+}
+
+fake_cluster::fake_cluster(std::size_t size, const server_tls& tls)
+{
+    for (std::size_t i = 0; i < size; ++i)
+        nodes_.emplace_back(node{
+            std::string(1, static_cast<char>('a' + i)), std::make_unique<fake_patroni>(tls)});
+    lead("a");
+}
+
+fake_cluster::node& fake_cluster::find(const std::string& name)
+{
+    return *std::ranges::find(nodes_, name, &node::name);
+}
+
+fake_patroni& fake_cluster::operator[](const std::string& name)
+{
+    return *find(name).rest;
+}
+
+std::string fake_cluster::cluster_body(const std::string& scope) const
+{
+    std::string members;
+    for (const auto& n : nodes_)
+        if (n.listed)
+            members += std::string(members.empty() ? "" : ",") + R"({"name":")" + n.name +
+                       R"(","role":")" + (n.name == leader_ ? "leader" : "replica") +
+                       R"(","state":"running","api_url":")" + n.rest->url() +
+                       R"(","host":"127.0.0.1","port":5432,"timeline":)" +
+                       std::to_string(timeline_) + (n.name == leader_ ? "}" : R"(,"lag":0})");
+    return R"({"members":[)" + members + R"(],"scope":")" + scope + R"("})";
+}
+
+std::string fake_cluster::member_body(const std::string& name, const std::string& scope) const
+{
+    const bool leads = name == leader_;
+    return std::string(R"({"state":"running","role":")") + (leads ? "master" : "replica") +
+           R"(","timeline":)" + std::to_string(timeline_) +
+           (leads ? R"(,"xlog":{"location":67108864})"
+                  : R"(,"xlog":{"received_location":1,"replayed_location":67108864})") +
+           R"(,"database_system_identifier":"7000000000000000001")" +
+           R"(,"patroni":{"version":"3.0.2","scope":")" + scope + R"("}})";
+}
+
+void fake_cluster::lead(const std::string& name)
+{
+    if (!name.empty() && !last_leader_.empty() && name != last_leader_)
+        ++timeline_;
+    leader_ = name;
+    last_leader_ = name.empty() ? last_leader_ : name;
+    for (auto& n : nodes_)
+    {
+        n.rest->answer("/patroni", reply::json(member_body(n.name)));
+        n.rest->answer("/primary", reply::json(member_body(n.name), n.name == name ? 200 : 503));
+        n.rest->answer("/cluster", reply::json(cluster_body()));
+        n.rest->answer("/config", reply::json(R"({"ttl":30,"loop_wait":10})"));
+    }
+}
+
+void fake_cluster::list(const std::string& name)
+{
+    find(name).listed = true;
+    lead(leader_);
+}
+
+void fake_cluster::unlist(const std::string& name)
+{
+    find(name).listed = false;
+    lead(leader_);
+}
+
+void fake_cluster::lose_dcs()
+{
+    for (auto& n : nodes_)
+        n.rest->answer("/cluster", reply::json("{}", 503));
 }
 
 certificates::certificates()
@@ -335,17 +411,19 @@ certificates::~certificates()
 void certificates::make_ca(const char* name) const
 {
     const std::string base = path(name);
-    run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN="
-        + std::string(name) + " -keyout " + base + ".key -out " + base + ".crt");
+    run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "
+        "/CN=" +
+        std::string(name) + " -keyout " + base + ".key -out " + base + ".crt");
 }
 
 void certificates::make_signed(const char* name, const char* subject_alt_name) const
 {
     const std::string base = path(name);
-    run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN="
-        + std::string(name) + " -addext subjectAltName=" + subject_alt_name
-        + " -addext basicConstraints=critical,CA:FALSE -CA " + path("ca.crt") + " -CAkey "
-        + path("ca.key") + " -keyout " + base + ".key -out " + base + ".crt");
+    run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "
+        "/CN=" +
+        std::string(name) + " -addext subjectAltName=" + subject_alt_name +
+        " -addext basicConstraints=critical,CA:FALSE -CA " + path("ca.crt") + " -CAkey " +
+        path("ca.key") + " -keyout " + base + ".key -out " + base + ".crt");
 }
 
 server_tls certificates::for_server(bool ask_clients) const

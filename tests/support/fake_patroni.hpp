@@ -22,10 +22,10 @@ namespace rolegate::support
 struct reply
 {
     std::vector<std::string> pieces;
-    bool silent = false;  // nothing more and no FIN until the client has gone
+    bool silent = false; // nothing more and no FIN until the client has gone
 
     [[nodiscard]] static reply json(const std::string& body, int status = 200);
-    [[nodiscard]] static reply in_bytes(const std::string& body);  // every byte a piece
+    [[nodiscard]] static reply in_bytes(const std::string& body); // every byte a piece
     [[nodiscard]] static reply nothing() { return {}; }
     [[nodiscard]] static reply silence() { return {{}, true}; }
 };
@@ -84,6 +84,40 @@ private:
     std::size_t now_ = 0;
     std::size_t most_ = 0;
     std::vector<std::unique_ptr<connection>> connections_;
+};
+
+// A Patroni cluster of scripted REST APIs: members a, b, c...; the first one leads.
+class fake_cluster
+{
+public:
+    explicit fake_cluster(std::size_t size, const server_tls& tls = {});
+
+    [[nodiscard]] fake_patroni& operator[](const std::string& name);
+
+    // What every member answers from now on. "" = nobody holds the lock.
+    void lead(const std::string& name);
+    void list(const std::string& name);
+    void unlist(const std::string& name);
+    void lose_dcs(); // nobody can read it
+
+    [[nodiscard]] std::string cluster_body(const std::string& scope = "demo") const;
+    [[nodiscard]] std::string
+    member_body(const std::string& name, const std::string& scope = "demo") const;
+
+private:
+    struct node
+    {
+        std::string name;
+        std::unique_ptr<fake_patroni> rest;
+        bool listed = true;
+    };
+
+    [[nodiscard]] node& find(const std::string& name);
+
+    std::vector<node> nodes_;
+    std::string leader_;
+    std::string last_leader_;
+    int timeline_ = 1;
 };
 
 // A certificate authority, what it signs, and the folder that holds it; made by openssl(1).

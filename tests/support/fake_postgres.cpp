@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <system_error>
 #include <unistd.h>
@@ -149,9 +150,11 @@ void fake_postgres::listen()
     acceptor_ = std::thread([this, fd = listener_] { accept_all(fd); });
 }
 
+// A socket takes the listener's place, so that the number of descriptors stays.
 void fake_postgres::refuse()
 {
     stop_listening();
+    listener_ = bound_socket();
 }
 
 // The kernel drops a SYN for which the queue of a listening socket has no room.
@@ -191,9 +194,12 @@ void fake_postgres::accept_all(int fd)
         const int peer = ::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC);
         if (peer < 0)
         {
-            if (errno == ECONNABORTED || errno == EINTR || errno == EMFILE)
-                continue;
-            return;
+            const int error = errno;
+            if (error == EMFILE)
+                ::poll(nullptr, 0, 5);
+            else if (error != ECONNABORTED && error != EINTR)
+                return;
+            continue;
         }
         const std::lock_guard lock(mutex_);
         auto& c = *connections_.emplace_back(std::make_unique<connection>(peer));
@@ -228,23 +234,22 @@ std::size_t fake_postgres::open() const
     return static_cast<std::size_t>(std::ranges::count_if(connections_, playing));
 }
 
-byte_vector fake_postgres::received(std::size_t connection) const
+byte_vector fake_postgres::received(std::size_t nth) const
 {
     const std::lock_guard lock(mutex_);
-    return connection < connections_.size() ? connections_[connection]->peer.received()
-                                            : byte_vector();
+    return nth < connections_.size() ? connections_[nth]->peer.received() : byte_vector();
 }
 
-std::size_t fake_postgres::received_size(std::size_t connection) const
+std::size_t fake_postgres::received_size(std::size_t nth) const
 {
     const std::lock_guard lock(mutex_);
-    return connection < connections_.size() ? connections_[connection]->peer.received_size() : 0;
+    return nth < connections_.size() ? connections_[nth]->peer.received_size() : 0;
 }
 
-ending fake_postgres::ended(std::size_t connection) const
+ending fake_postgres::ended(std::size_t nth) const
 {
     const std::lock_guard lock(mutex_);
-    return connection < connections_.size() ? connections_[connection]->peer.ended() : ending::none;
+    return nth < connections_.size() ? connections_[nth]->peer.ended() : ending::none;
 }
 
 std::size_t fake_postgres::cancel_requests() const

@@ -56,9 +56,9 @@ public:
 
     [[nodiscard]] std::size_t accepted() const;
     [[nodiscard]] std::size_t open() const; // connections whose script still plays
-    [[nodiscard]] byte_vector received(std::size_t connection = 0) const;
-    [[nodiscard]] std::size_t received_size(std::size_t connection = 0) const;
-    [[nodiscard]] ending ended(std::size_t connection = 0) const;
+    [[nodiscard]] byte_vector received(std::size_t nth = 0) const;
+    [[nodiscard]] std::size_t received_size(std::size_t nth = 0) const;
+    [[nodiscard]] ending ended(std::size_t nth = 0) const;
     [[nodiscard]] std::size_t cancel_requests() const; // connections that sent exactly one
 
 private:

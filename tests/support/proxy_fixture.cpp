@@ -192,9 +192,8 @@ std::vector<std::size_t> proxy_fixture::sessions_by_worker()
 {
     std::vector<std::size_t> each;
     for (auto& w : workers_)
-        each.push_back(
-            answer_of(asio::co_spawn(w->context(), w->count_sessions(), asio::use_future))
-        );
+        each.push_back(answer_of(asio::co_spawn(w->context(), w->count_sessions(), asio::use_future)
+        ));
     return each;
 }
 
