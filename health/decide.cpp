@@ -31,6 +31,8 @@ member base_of(const scene& s, const member* before, const listed_member* listed
     m.read = {};
     if (listed)
     {
+        if (m.host != listed->host)
+            m.address.clear(); // another host: the old address may be somebody else's by now
         m.name = listed->name;
         m.host = listed->host;
         m.port = listed->port;
@@ -73,7 +75,8 @@ std::vector<member> members_in_sight(const scene& s)
     for (const auto& m : s.before.members)
     {
         const bool has = std::ranges::find(out, m.name, &member::name) != out.end();
-        if (!has && s.now - m.listed_seen <= forget_after)
+        // While nobody can list the members, nobody can say that one has left.
+        if (!has && (!s.listing || s.now - m.listed_seen <= forget_after))
             out.push_back(base_of(s, &m, nullptr));
     }
     std::ranges::sort(out, {}, &member::name);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "health/lock.hpp"
 
+#include <algorithm>
 #include <tuple>
+#include <vector>
 
 namespace rolegate::health
 {
@@ -9,39 +11,70 @@ namespace rolegate::health
 namespace
 {
 
+// What the fresh reports say of one holder, or of the key's absence, taken together.
 struct claim
 {
-    const lock_report* report = nullptr;
-    const std::string* source = nullptr;
+    const listed_member* holder = nullptr; // nullptr: the key is absent
+    const lock_report* latest = nullptr;
+    const std::string* source = nullptr; // of the latest
+    time_point since{};                  // when a reporter last changed its mind to this
+    std::uint32_t timeline = 0;          // the holder's; 0 = not known, or no holder
+    bool promoted = false;               // the holder was a primary when last heard
 
-    [[nodiscard]] const listed_member* holder() const noexcept { return report->listing.leader(); }
+    [[nodiscard]] const std::string& name() const
+    {
+        static const std::string nobody;
+        return holder ? holder->name : nobody;
+    }
 };
 
-// The timeline a holder has by its own account; a promotion has raised it. A claim that the key
-// is absent has none.
-std::uint32_t timeline_of(const evidence& seen, const claim& c)
+void add(std::vector<claim>& claims, const std::string& source, const lock_report& report)
 {
-    const auto* holder = c.holder();
-    if (!holder)
-        return 0;
-    const auto word = seen.words.find(holder->name);
-    if (word == seen.words.end() || !word->second.word)
-        return 0;
-    return word->second.word->timeline.value_or(0);
+    claim c{report.listing.leader(), &report, &source, report.since};
+    c.timeline = c.holder ? c.holder->timeline.value_or(0) : 0;
+    const auto same = std::ranges::find(claims, c.name(), &claim::name);
+    if (same == claims.end())
+    {
+        claims.push_back(c);
+        return;
+    }
+    c.since = std::max(c.since, same->since);
+    c.timeline = std::max(c.timeline, same->timeline);
+    if (same->latest->seen > report.seen)
+    {
+        c.latest = same->latest;
+        c.source = same->source;
+        c.holder = same->holder;
+    }
+    *same = c;
 }
 
-bool outranks(const evidence& seen, const claim& a, const claim& b)
+std::vector<claim>
+fresh_claims(const evidence& seen, std::chrono::milliseconds fresh_for, time_point now)
 {
-    if (a.holder() && b.holder() && a.holder()->name == b.holder()->name)
-        return a.report->seen > b.report->seen;
-    if (a.holder() && b.holder())
+    std::vector<claim> claims;
+    for (const auto& [source, report] : seen.reports)
+        if (now - report.seen <= fresh_for)
+            add(claims, source, report);
+    for (auto& c : claims)
     {
-        const auto ta = timeline_of(seen, a);
-        const auto tb = timeline_of(seen, b);
-        if (ta != tb)
-            return ta > tb;
+        const auto said = seen.words.find(c.name());
+        if (said == seen.words.end() || !said->second.word)
+            continue;
+        c.timeline = std::max(c.timeline, said->second.word->timeline.value_or(0));
+        c.promoted = said->second.word->role == member_role::primary;
     }
-    return std::tie(a.report->since, a.report->seen) > std::tie(b.report->since, b.report->seen);
+    return claims;
+}
+
+// A promotion raises the timeline: a claim for a holder below it is older than the promotion.
+bool overtaken(const claim& c, const std::vector<claim>& claims)
+{
+    return c.timeline > 0 &&
+           std::ranges::any_of(
+               claims,
+               [&c](const claim& other) { return other.promoted && other.timeline > c.timeline; }
+           );
 }
 
 } // namespace
@@ -53,24 +86,20 @@ lock_belief believe_lock(
     time_point now
 )
 {
-    claim best;
-    for (const auto& [source, report] : seen.reports)
-    {
-        if (now - report.seen > fresh_for)
-            continue;
-        const claim c{&report, &source};
-        if (!best.report || outranks(seen, c, best))
-            best = c;
-    }
+    const auto claims = fresh_claims(seen, fresh_for, now);
+    const claim* best = nullptr;
+    for (const auto& c : claims)
+        if (!overtaken(c, claims) && (!best || std::tie(c.since, c.latest->seen) >
+                                                   std::tie(best->since, best->latest->seen)))
+            best = &c;
 
     lock_belief belief;
-    if (best.report)
+    if (best)
     {
-        const auto* holder = best.holder();
-        belief.what = holder ? lock_belief::kind::held : lock_belief::kind::none;
-        belief.holder = holder ? holder->name : "";
-        belief.source = *best.source;
-        belief.seen = best.report->seen;
+        belief.what = best->holder ? lock_belief::kind::held : lock_belief::kind::none;
+        belief.holder = best->name();
+        belief.source = *best->source;
+        belief.seen = best->latest->seen;
     }
     const bool as_before = belief.what == before.what && belief.holder == before.holder;
     belief.since = as_before ? before.since : now;

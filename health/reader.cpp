@@ -31,17 +31,21 @@ bool tells_replication_state(const member_word& w)
     return std::ranges::lexicographical_compare(std::array{3, 0, 3}, part);
 }
 
-grant read_by_word(const scene& s, const member& m, const member_word& w)
+grant read_by_word(
+    const scene& s, const topology& now_believed, const member& m, const member_word& w
+)
 {
     if (w.role == member_role::primary)
         return {admission::closed, "is-primary", "is a primary"};
+    if (w.role == member_role::standby_leader)
+        return {admission::keep, "not-replica", "leads a standby cluster"};
     if (m.name == s.lock.holder)
         return {admission::keep, "holds-lock", "holds the leader lock, it is being promoted"};
     if (w.role != member_role::replica)
         return {admission::keep, "not-replica", "its role is " + quoted(w.role_text)};
     if (w.state != member_state::running)
         return {admission::keep, "not-running", "its state is " + quoted(w.state_text)};
-    const auto& id = s.before.system_identifier;
+    const auto& id = now_believed.system_identifier;
     if (!id.empty() && !w.database_system_identifier.empty() && w.database_system_identifier != id)
         return {admission::closed, "other-system", "it belongs to another cluster"};
     if (w.noloadbalance)
@@ -108,7 +112,7 @@ grant read_grant(const scene& s, const topology& now_believed, const member& m)
 {
     const auto* listed = s.listing ? s.listing->find(m.name) : nullptr;
     const auto* w = s.word_of(m.name);
-    const auto g = w ? read_by_word(s, m, *w) : read_by_listing(s, m, listed);
+    const auto g = w ? read_by_word(s, now_believed, m, *w) : read_by_listing(s, m, listed);
     return follows_timeline(s, now_believed, m, g);
 }
 

@@ -73,10 +73,25 @@ private:
             const auto& e = endpoints_[i];
             if (busy_[i] || e.member.empty() || in_focus(e) != focus)
                 continue;
+            // The only one that can list the members takes turns: its word must not starve them.
+            if (focus && listing_waits_for(i))
+                continue;
             const auto every = pace_.fast && focus ? pace_.fast_interval : pace_.interval;
             const auto what = pace_.lock_doubtful ? question::claim : question::word;
             ask_when(i, what, e.word_asked == time_point{} ? now_ : e.word_asked + every);
         }
+    }
+
+    // Nobody else could list the members now, and this one was asked for its word since.
+    [[nodiscard]] bool listing_waits_for(std::size_t i) const
+    {
+        const auto& e = endpoints_[i];
+        if (!pace_.have_listing || pace_.listing_asked >= e.word_asked)
+            return false;
+        for (std::size_t k = 0; k < endpoints_.size(); ++k)
+            if (k != i && !endpoints_[k].failed && !in_focus(endpoints_[k]))
+                return false;
+        return true;
     }
 
     // In turn, so that no reporter's stale view rules for long; one that failed only when all did.
@@ -131,11 +146,14 @@ private:
         if (pace_.ttl_asked != time_point{} && pace_.ttl_asked + ttl_interval > now_)
             return;
         for (std::size_t i = 0; i < endpoints_.size(); ++i)
-            if (!busy_[i] && !endpoints_[i].failed && rested(endpoints_[i]) <= now_)
-            {
-                ask_when(i, question::ttl, now_);
+        {
+            if (busy_[i] || endpoints_[i].failed)
+                continue;
+            // Not rested yet: noted in next, or a lone member would always be busy.
+            ask_when(i, question::ttl, now_);
+            if (busy_[i])
                 return;
-            }
+        }
     }
 
     const std::vector<rest_endpoint>& endpoints_;

@@ -5,7 +5,7 @@
 #   tests/run.sh [unit|loopback|cluster|asan|tsan|fuzz|lint|all]...
 #
 # unit      pure tests and the replayed fuzz corpora      loopback  real sockets, scripted servers
-# cluster   a real Patroni cluster on loopback            asan tsan unit, replay and loopback tests under sanitizers
+# cluster   a real Patroni cluster on loopback            asan      unit, replay and loopback tests under ASan and UBSan;  tsan  loopback tests under TSan
 # fuzz      each fuzz target for FUZZ_SECONDS (10)        lint      who may include whom, and style
 #
 # CI=true makes warnings errors. ROLEGATE_TEST_TIMEOUT_SCALE stretches every limit of the tests.
@@ -58,13 +58,13 @@ report() { # PART SECONDS PASSED FAILED LOG
     fi
 }
 
-# build PRESET LOG [configure options]
+# build PRESET LOG [TARGET...]
 build() {
-    local preset=$1 log=$2
+    local preset=$1 log=$2 werror=OFF
     shift 2
-    local werror=OFF
     [[ ${CI:-} == true || ${CI:-} == 1 ]] && werror=ON
-    run "$log" cmake --preset "$preset" "-DROLEGATE_WERROR=$werror" "$@" && run "$log" cmake --build --preset "$preset"
+    run "$log" cmake --preset "$preset" "-DROLEGATE_WERROR=$werror" &&
+        run "$log" cmake --build --preset "$preset" ${1:+--target "$@"}
 }
 
 # Counts cases: those that doctest counts inside one program, and one for every other test.
@@ -92,9 +92,9 @@ count_ctest() { # LOG
 fixed_addresses=()
 setarch "$(uname -m)" -R true 2>/dev/null && fixed_addresses=(setarch "$(uname -m)" -R)
 
-ctest_part() { # PART PRESET DIRECTORY LABELS
+ctest_part() { # PART PRESET DIRECTORY LABELS [TARGET...]
     local part=$1 begin=$SECONDS log=$logs/$1.log good=0 bad=0 code
-    if ! build "$2" "$log"; then
+    if ! build "$2" "$log" "${@:5}"; then
         report "$part" $((SECONDS - begin)) 0 1 "$log"
         return
     fi
@@ -174,7 +174,8 @@ for part in "${parts[@]}"; do
         loopback) ctest_part loopback release build loopback ;;
         lint)     ctest_part lint release build lint ;;
         asan)     ctest_part asan asan build/asan 'unit|replay|loopback' ;;
-        tsan)     ctest_part tsan tsan build/tsan 'unit|replay|loopback' ;;
+        # What is pure runs on one thread.
+        tsan)     ctest_part tsan tsan build/tsan loopback loopback_tests ;;
         fuzz)     fuzz_part ;;
         cluster)  cluster_part ;;
     esac

@@ -6,12 +6,11 @@
 
 #include "proxy/route.hpp"
 #include "tests/support/evidence_builder.hpp"
+#include "tests/support/small_world.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <deque>
-#include <random>
 
 using namespace rolegate::health;
 using namespace rolegate::support;
@@ -22,290 +21,8 @@ using kind = lock_belief::kind;
 namespace
 {
 
-constexpr std::uint64_t sequences = 420;
+constexpr std::uint64_t sequences = 410;
 constexpr int steps = 500;
-
-// Deterministic on every platform: std's distributions are not.
-class dice
-{
-public:
-    explicit dice(std::uint64_t seed) : random_(seed) {}
-
-    std::size_t below(std::size_t n) { return static_cast<std::size_t>(random_() % n); }
-    bool one_in(std::size_t n) { return below(n) == 0; }
-
-private:
-    std::mt19937_64 random_;
-};
-
-// --- what is true --------------------------------------------------------------------------------
-
-struct node
-{
-    std::string name;
-    member_role role = member_role::replica;
-    member_state state = member_state::running;
-    std::uint32_t timeline = 1;
-    bool patroni = true;    // its Patroni runs
-    bool reachable = true;  // and we get answers from it
-};
-
-// What a reporter would read from the DCS.
-struct truth
-{
-    std::string holder;
-    bool pause = false;
-
-    friend bool operator==(const truth&, const truth&) = default;
-};
-
-class world
-{
-public:
-    explicit world(dice& d) : dice_(d)
-    {
-        const std::size_t size = 3 + d.below(2);
-        for (std::size_t i = 0; i < size; ++i)
-            nodes.push_back({"m" + std::to_string(i + 1)});
-        nodes[0].role = member_role::primary;
-        dcs.holder = nodes[0].name;
-    }
-
-    node& any() { return nodes[dice_.below(nodes.size())]; }
-
-    node* holder()
-    {
-        const auto it = std::ranges::find(nodes, dcs.holder, &node::name);
-        return it == nodes.end() ? nullptr : &*it;
-    }
-
-    void something_happens()
-    {
-        switch (dice_.below(12))
-        {
-        case 0:  // released or expired
-            if (dice_.one_in(3))
-                dcs.holder.clear();
-            return;
-        case 1:
-        case 2:
-            return take_lock(any());
-        case 3:
-        case 4:
-            return holder() ? promote(*holder()) : void();
-        case 5:
-            return demote(any());
-        case 6:
-            return crash(any());
-        case 7:
-            return recover(any());
-        case 8:  // kill -9 of Patroni: PostgreSQL lives on
-            return toggle(any().patroni, 4);
-        case 9:
-            return toggle(any().reachable, 3);
-        case 10:
-            return toggle(dcs_up, 4);
-        default:
-            return dice_.one_in(2) ? toggle(failsafe, 2) : toggle(dcs.pause, 4);
-        }
-    }
-
-    // All is well again, and stays so.
-    void calm_down()
-    {
-        dcs_up = true;
-        failsafe = false;
-        dcs.pause = false;
-        for (auto& n : nodes)
-        {
-            n.patroni = n.reachable = true;
-            n.state = member_state::running;
-        }
-        if (!holder() || holder()->timeline < newest_timeline())
-            dcs.holder = std::ranges::max_element(nodes, {}, &node::timeline)->name;
-        promote(*holder());
-        for (auto& n : nodes)
-            demote(n);
-    }
-
-    [[nodiscard]] std::uint32_t newest_timeline() const
-    {
-        return std::ranges::max_element(nodes, {}, &node::timeline)->timeline;
-    }
-
-    std::vector<node> nodes;
-    truth dcs;
-    bool dcs_up = true;
-    bool failsafe = false;
-
-private:
-    // Broken one time in `slow`, mended twice as often.
-    void toggle(bool& what, std::size_t slow)
-    {
-        if (dice_.one_in(slow))
-            what = !what;
-    }
-
-    void take_lock(node& n)
-    {
-        // In pause any running primary takes it, even a wrong one.
-        const bool lawful = n.timeline == newest_timeline() || dcs.pause;
-        if (dcs_up && dcs.holder.empty() && n.patroni && lawful)
-            dcs.holder = n.name;
-    }
-
-    void promote(node& n)
-    {
-        if (!n.patroni || n.role == member_role::primary)
-            return;
-        n.timeline = newest_timeline() + 1;
-        n.role = member_role::primary;
-        n.state = member_state::running;
-    }
-
-    // A Patroni that sees another's lock makes a replica of its PostgreSQL, which follows.
-    void demote(node& n)
-    {
-        const auto* leader = holder();
-        if (!n.patroni || !leader || leader == &n)
-            return;
-        n.role = member_role::replica;
-        n.timeline = std::max(n.timeline, leader->timeline);
-    }
-
-    void crash(node& n)
-    {
-        constexpr member_state bad[] = {
-            member_state::unknown,
-            member_state::starting,
-            member_state::stopping,
-            member_state::stopped,
-            member_state::crashed,
-        };
-        n.state = bad[dice_.below(std::size(bad))];
-    }
-
-    void recover(node& n) { n.state = member_state::running; }
-
-    dice& dice_;
-};
-
-// --- how it is seen ------------------------------------------------------------------------------
-
-// One member's /cluster: its view may be late, or stand still.
-struct reporter
-{
-    std::deque<truth> past;  // newest first
-    bool frozen = false;
-};
-
-class observers
-{
-public:
-    observers(world& w, dice& d) : world_(w), dice_(d), reporters_(w.nodes.size()) {}
-
-    // The past is written after every step of the world.
-    void remember()
-    {
-        for (auto& r : reporters_)
-        {
-            if (r.frozen && !r.past.empty())
-                continue;
-            r.past.push_front(world_.dcs);
-            if (r.past.size() > 4)
-                r.past.pop_back();
-        }
-    }
-
-    void something_is_seen(evidence& seen, time_point now)
-    {
-        const auto i = dice_.below(world_.nodes.size());
-        if (dice_.one_in(60))
-            reporters_[i].frozen = !reporters_[i].frozen;
-        switch (dice_.below(3))
-        {
-        case 0:
-            return see_listing(seen, i, dice_.one_in(4) ? dice_.below(4) : 0, now);
-        case 1:
-            return see_word(seen, world_.nodes[i], false, now);
-        default:
-            return see_word(seen, world_.nodes[i], true, now);
-        }
-    }
-
-    void everything_is_seen(evidence& seen, time_point now)
-    {
-        for (std::size_t i = 0; i < reporters_.size(); ++i)
-        {
-            reporters_[i].frozen = false;
-            reporters_[i].past = {world_.dcs};
-            see_listing(seen, i, 0, now);
-            see_word(seen, world_.nodes[i], false, now);
-        }
-    }
-
-private:
-    void see_listing(evidence& seen, std::size_t i, std::size_t late, time_point now)
-    {
-        const auto& n = world_.nodes[i];
-        const auto& r = reporters_[i];
-        if (!n.patroni || !n.reachable || (!world_.dcs_up && !r.frozen) || r.past.empty())
-            return;
-        const auto& told = r.past[std::min(late, r.past.size() - 1)];
-
-        auto& report = seen.reports[n.name];
-        const auto* was = report.listing.leader();
-        const bool same = report.seen != time_point{} && (was ? was->name : "") == told.holder;
-        report.since = same ? report.since : now;
-        report.seen = now;
-        report.listing.pause = told.pause;
-        report.listing.members.clear();
-        for (const auto& listed : world_.nodes)
-            report.listing.members.push_back(entry(listed, told.holder));
-    }
-
-    static listed_member entry(const node& n, const std::string& holder)
-    {
-        listed_member m;
-        m.name = n.name;
-        m.host = n.name;
-        m.port = 5432;
-        m.holds_lock = n.name == holder;
-        m.role = m.holds_lock ? member_role::primary : member_role::replica;
-        m.state = n.state;
-        m.timeline = n.timeline;
-        return m;
-    }
-
-    void see_word(evidence& seen, const node& n, bool claim, time_point now)
-    {
-        auto& r = seen.words[n.name];
-        if (!n.patroni || !n.reachable)
-        {
-            r.error = "silent";
-            r.error_seen = now;
-            return;
-        }
-        auto& w = r.word.emplace();
-        w.role = n.role;
-        w.state = n.state;
-        if (!dice_.one_in(20))
-            w.timeline = n.timeline;
-        w.database_system_identifier = "7";
-        w.pause = world_.dcs.pause;
-        w.failsafe_mode_is_active = world_.failsafe;
-        r.seen = now;
-        r.error.clear();
-        if (!claim)
-            return;
-        r.holds_lock = n.name == world_.dcs.holder;
-        r.holds_lock_seen = now;
-    }
-
-    world& world_;
-    dice& dice_;
-    std::vector<reporter> reporters_;
-};
 
 // --- what must hold ------------------------------------------------------------------------------
 
@@ -313,6 +30,16 @@ std::uint32_t timeline_said(const evidence& seen, const std::string& name)
 {
     const auto it = seen.words.find(name);
     return it == seen.words.end() || !it->second.word ? 0 : it->second.word->timeline.value_or(0);
+}
+
+// Also by what the others list.
+std::uint32_t timeline_known(const evidence& seen, const std::string& name)
+{
+    auto timeline = timeline_said(seen, name);
+    for (const auto& [source, r] : seen.reports)
+        if (const auto* listed = r.listing.find(name))
+            timeline = std::max(timeline, listed->timeline.value_or(0));
+    return timeline;
 }
 
 class judge
@@ -358,8 +85,8 @@ private:
                 return "an open member has an address";
             if (write && read)
                 return "no member is open for writes and for reads";
-            if (m.write.verdict != admission::closed && t.lock.what == kind::held
-                && t.lock.holder != m.name)
+            if (m.write.verdict != admission::closed && t.lock.what == kind::held &&
+                t.lock.holder != m.name)
                 return "a member is closed while another holds the lock";
         }
         const auto* w = t.primary();
@@ -407,7 +134,8 @@ private:
             return "a silent member is not newly opened";
         if (newly && t.lock.what == kind::held && r.seen < t.lock.since)
             return "a word from before the lock opens nobody";
-        const bool claims = r.holds_lock.value_or(false) && now - r.holds_lock_seen <= rules.fresh_for;
+        const bool claims =
+            r.holds_lock.value_or(false) && now - r.holds_lock_seen <= rules.fresh_for;
         if (t.lock.what == kind::unknown && !claims)
             return "with the lock unknown only a fresh claim leaves a primary open";
         return "";
@@ -418,19 +146,24 @@ private:
     static std::string
     newest_truth(const member& w, const evidence& seen, const policy& rules, time_point now)
     {
+        const auto backs = [&w](const lock_report& r)
+        { return r.listing.leader() && r.listing.leader()->name == w.name; };
         const lock_report* newest = nullptr;
         for (const auto& [source, r] : seen.reports)
-            if (now - r.seen <= rules.fresh_for
-                && (!newest || std::tie(r.since, r.seen) > std::tie(newest->since, newest->seen)))
+        {
+            if (now - r.seen > rules.fresh_for)
+                continue;
+            // Where two came up in the same moment, nobody can say which is the newer.
+            if (!newest || r.since > newest->since || (r.since == newest->since && backs(r)))
                 newest = &r;
-        if (!newest)
+        }
+        if (!newest || backs(*newest))
             return "";
         const auto* holder = newest->listing.leader();
         const std::string_view rule = w.write.rule;
         if (!holder && rule != "failsafe" && rule != "paused")
             return "a member is closed when the newest listing says that the lock is free";
-        if (holder && holder->name != w.name
-            && timeline_said(seen, holder->name) >= timeline_said(seen, w.name))
+        if (holder && timeline_said(seen, holder->name) >= timeline_known(seen, w.name))
             return "a member is closed when the newest listing says that another holds the lock";
         return "";
     }
@@ -461,32 +194,33 @@ private:
             return "";
         const auto too_late = *t.confirmed + t.stale_after + 1ms;
         for (const auto to : {listener_role::primary, listener_role::replica})
-            if (route(to, t, too_late, 0, "").member)
+            if (route(to, t, too_late, 0).member)
                 return "a stale view routes nobody";
         return "";
     }
 
-    std::uint32_t highest_ = 0;  // of all that were opened, by our own account
+    std::uint32_t highest_ = 0; // of all that were opened, by our own account
 };
 
 std::string picture(const evidence& seen, const topology& t, time_point now)
 {
     const auto ago = [now](time_point p) {
-        return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(now - p).count());
+        return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(now - p).count()
+        );
     };
     std::string text = "cause: " + t.cause;
     for (const auto& [source, r] : seen.reports)
     {
         const auto* holder = r.listing.leader();
-        text += "\n  " + source + " lists " + (holder ? holder->name : "no holder") + " since "
-                + ago(r.since) + " ms, seen " + ago(r.seen) + " ms ago";
+        text += "\n  " + source + " lists " + (holder ? holder->name : "no holder") + " since " +
+                ago(r.since) + " ms, seen " + ago(r.seen) + " ms ago";
     }
     for (const auto& [name, r] : seen.words)
         if (r.word)
-            text += "\n  " + name + " says " + to_string(r.word->role) + ", "
-                    + to_string(r.word->state) + ", timeline "
-                    + std::to_string(r.word->timeline.value_or(0)) + ", " + ago(r.seen)
-                    + " ms ago" + (r.error.empty() ? "" : ", silent now");
+            text += "\n  " + name + " says " + to_string(r.word->role) + ", " +
+                    to_string(r.word->state) + ", timeline " +
+                    std::to_string(r.word->timeline.value_or(0)) + ", " + ago(r.seen) + " ms ago" +
+                    (r.error.empty() ? "" : ", silent now");
     for (const auto& m : t.members)
         text += "\n  " + m.name + ": write " + text_of(m.write) + ", read " + text_of(m.read);
     return text;
@@ -578,8 +312,13 @@ TEST_CASE("after any turmoil a healthy cluster is believed to be healthy")
         {
             CAPTURE(n.name);
             const bool leads = n.name == w.dcs.holder;
-            CHECK(write_of(believed, n.name) == (leads ? "open lock-and-word" : "closed lock-elsewhere"));
-            CHECK(read_of(believed, n.name) == (leads ? "closed is-primary" : "open running-replica"));
+            CHECK(
+                write_of(believed, n.name) ==
+                (leads ? "open lock-and-word" : "closed lock-elsewhere")
+            );
+            CHECK(
+                read_of(believed, n.name) == (leads ? "closed is-primary" : "open running-replica")
+            );
         }
     }
 }

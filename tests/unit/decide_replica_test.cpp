@@ -77,21 +77,24 @@ TEST_CASE("a replica is read from while it runs, streams and may be balanced to"
          [](story& s) { s.lock("b").says("b", primary(2)); },
          "closed is-primary"},
         {"tagged noloadbalance",
-         [](story& s) {
+         [](story& s)
+         {
              auto w = replica();
              w.noloadbalance = true;
              s.says("b", w);
          },
          "keep noloadbalance"},
         {"of another cluster",
-         [](story& s) {
+         [](story& s)
+         {
              auto w = replica();
              w.database_system_identifier = "7999999999999999999";
              s.says("b", w);
          },
          "closed other-system"},
         {"does not say of which cluster",
-         [](story& s) {
+         [](story& s)
+         {
              auto w = replica();
              w.database_system_identifier.clear();
              s.says("b", w);
@@ -166,13 +169,15 @@ TEST_CASE("a silent replica is read from as long as its own key says that it run
     } rows[] = {
         {"listed as running", [](story& s) { s.lock("a"); }, "open listed-replica"},
         {"listed as starting",
-         [](story& s) {
+         [](story& s)
+         {
              s.listed("b").state = state::starting;
              s.lock("a");
          },
          "keep not-running"},
         {"listed in a role we do not know",
-         [](story& s) {
+         [](story& s)
+         {
              s.lock("a");
              for (auto& m : s.seen.reports["a:8008"].listing.members)
                  if (m.name == "b")
@@ -180,14 +185,16 @@ TEST_CASE("a silent replica is read from as long as its own key says that it run
          },
          "keep not-running"},
         {"listed as noloadbalance",
-         [](story& s) {
+         [](story& s)
+         {
              s.listed("b").noloadbalance = true;
              s.lock("a");
          },
          "keep noloadbalance"},
         {"listed as the holder of the lock", [](story& s) { s.lock("b"); }, "keep holds-lock"},
         {"last heard as a primary: its key outlives it",
-         [](story& s) {
+         [](story& s)
+         {
              s.says("b", primary()).decide();
              s.after(1s).lock("a").silent("b");
          },
@@ -321,7 +328,9 @@ TEST_CASE("the leader of a standby cluster takes no writes, its replicas are rea
     CHECK(readable(s) == std::vector<std::string>{"b"});
 }
 
-TEST_CASE("a member of another cluster is refused in the same moment in which the first primary opens")
+TEST_CASE(
+    "a member of another cluster is refused in the same moment in which the first primary opens"
+)
 {
     auto foreign = replica();
     foreign.database_system_identifier = "7999999999999999999";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// Who may be written to: the decision table, row by row. Who may be read from stands in
-// decide_replica_test.cpp.
+// Who may be written to: the decision table, row by row. What timelines and system identifiers
+// forbid stands in decide_history_test.cpp, who may be read from in decide_replica_test.cpp.
 #include "health/decide.hpp"
 
 #include "proxy/route.hpp"
@@ -12,7 +12,6 @@
 using namespace rolegate::health;
 using namespace rolegate::support;
 using rolegate::config::listener_role;
-using rolegate::proxy::errc;
 using rolegate::proxy::route;
 using state = member_state;
 using role = member_role;
@@ -29,8 +28,7 @@ struct row
 };
 
 // Every row starts where a holds the lock on timeline 1 and is open for writes.
-template <std::size_t N>
-void check_rows(const row (&rows)[N])
+template <std::size_t N> void check_rows(const row (&rows)[N])
 {
     for (const auto& row : rows)
     {
@@ -51,7 +49,7 @@ void check_rows(const row (&rows)[N])
 // The primary that a new session would get; "" = none.
 std::string routed(const story& s, listener_role to = listener_role::primary)
 {
-    const auto found = route(to, s.believed, s.now, 0, "");
+    const auto found = route(to, s.believed, s.now, 0);
     return found.member ? found.member->name : "";
 }
 
@@ -107,21 +105,24 @@ TEST_CASE("the lock's holder is open by its own word alone, and kept while it is
          "open degraded",
          "closed lock-elsewhere"},
         {"REST silent, last heard stopping",
-         [](story& s) {
+         [](story& s)
+         {
              s.lock("a").says("a", word(role::primary, state::stopping)).decide();
              s.after(1s).lock("a").silent("a");
          },
          "keep holder-silent",
          "closed lock-elsewhere"},
         {"stopping, then running again on the same timeline",
-         [](story& s) {
+         [](story& s)
+         {
              s.lock("a").says("a", word(role::primary, state::stopping)).decide();
              s.after(1s).lock("a").says("a", primary());
          },
          "open lock-and-word",
          "closed lock-elsewhere"},
         {"REST silent, then back",
-         [](story& s) {
+         [](story& s)
+         {
              s.lock("a").silent("a").decide();
              s.after(1s).lock("a").says("a", primary());
          },
@@ -162,9 +163,13 @@ TEST_CASE("without a lock only failsafe mode and pause leave a primary open")
          [](story& s) { s.no_lock().says("a", replica()); },
          "closed no-lock",
          "closed no-lock"},
-        {"REST silent", [](story& s) { s.no_lock().silent("a"); }, "closed no-lock", "closed no-lock"},
+        {"REST silent",
+         [](story& s) { s.no_lock().silent("a"); },
+         "closed no-lock",
+         "closed no-lock"},
         {"REST silent for a while already, kept as degraded until now",
-         [](story& s) {
+         [](story& s)
+         {
              s.lock("a").silent("a").decide();
              s.after(20s).no_lock();
          },
@@ -175,7 +180,8 @@ TEST_CASE("without a lock only failsafe mode and pause leave a primary open")
          "open failsafe",
          "closed no-lock"},
         {"a replica that knows of failsafe mode is no primary",
-         [](story& s) {
+         [](story& s)
+         {
              auto w = replica();
              w.failsafe_mode_is_active = true;
              s.no_lock().says("a", w);
@@ -183,7 +189,8 @@ TEST_CASE("without a lock only failsafe mode and pause leave a primary open")
          "closed no-lock",
          "closed no-lock"},
         {"failsafe mode, but stopping",
-         [](story& s) {
+         [](story& s)
+         {
              auto w = word(role::primary, state::stopping);
              w.failsafe_mode_is_active = true;
              s.no_lock().says("a", w);
@@ -191,16 +198,15 @@ TEST_CASE("without a lock only failsafe mode and pause leave a primary open")
          "closed no-lock",
          "closed no-lock"},
         {"failsafe mode, then silent",
-         [](story& s) {
+         [](story& s)
+         {
              s.no_lock().says("a", failsafe_primary()).decide();
              s.after(1s).no_lock().silent("a");
          },
          "closed no-lock",
          "closed no-lock"},
         {"failsafe mode on both, b on a higher timeline",
-         [](story& s) {
-             s.no_lock().says("a", failsafe_primary()).says("b", failsafe_primary(2));
-         },
+         [](story& s) { s.no_lock().says("a", failsafe_primary()).says("b", failsafe_primary(2)); },
          "closed no-lock",
          "open failsafe"},
         {"failsafe mode on both, on the same timeline: nobody can tell",
@@ -216,42 +222,48 @@ TEST_CASE("without a lock only failsafe mode and pause leave a primary open")
          "open paused",
          "closed no-lock"},
         {"paused by the listing",
-         [](story& s) {
+         [](story& s)
+         {
              s.next_listing.pause = true;
              s.no_lock().says("a", primary());
          },
          "open paused",
          "closed no-lock"},
         {"paused, but PostgreSQL has stopped",
-         [](story& s) {
+         [](story& s)
+         {
              s.next_listing.pause = true;
              s.no_lock().says("a", word(role::primary, state::stopped));
          },
          "closed no-lock",
          "closed no-lock"},
         {"paused, REST silent",
-         [](story& s) {
+         [](story& s)
+         {
              s.next_listing.pause = true;
              s.no_lock().silent("a");
          },
          "closed no-lock",
          "closed no-lock"},
         {"paused, a second primary on the same timeline: nobody can tell",
-         [](story& s) {
+         [](story& s)
+         {
              s.next_listing.pause = true;
              s.no_lock().says("a", primary()).says("b", primary());
          },
          "closed no-lock",
          "closed no-lock"},
         {"paused, a second primary on a higher timeline: pause opens nobody",
-         [](story& s) {
+         [](story& s)
+         {
              s.next_listing.pause = true;
              s.no_lock().says("a", primary()).says("b", primary(2));
          },
          "closed no-lock",
          "closed no-lock"},
         {"paused, but it was not open before",
-         [](story& s) {
+         [](story& s)
+         {
              s.lock("a").says("a", word(role::primary, state::stopping)).decide();
              s.next_listing.pause = true;
              s.after(1s).no_lock().says("a", primary());
@@ -302,14 +314,16 @@ TEST_CASE("when another holds the lock, the old primary is cut whatever it says"
          "closed lock-elsewhere",
          "keep holder-silent"},
         {"b said that it is a primary before it had the lock",
-         [](story& s) {
+         [](story& s)
+         {
              s.lock("a").says("b", primary(2)).decide();
              s.after(1s).lock("b");
          },
          "closed lock-elsewhere",
          "keep word-too-old"},
         {"b says so again after it has the lock",
-         [](story& s) {
+         [](story& s)
+         {
              s.lock("a").says("b", primary(2)).decide();
              s.after(1s).lock("b").decide();
              s.after(1ms).says("b", primary(2));
@@ -317,7 +331,8 @@ TEST_CASE("when another holds the lock, the old primary is cut whatever it says"
          "closed lock-elsewhere",
          "open lock-and-word"},
         {"b said that it is a primary, then fell silent, then got the lock",
-         [](story& s) {
+         [](story& s)
+         {
              s.lock("a").says("b", primary(2)).decide();
              s.after(1s).silent("b").lock("b");
          },
@@ -334,7 +349,7 @@ TEST_CASE("when nobody can read the DCS, Patroni's own claim decides, as long as
          [](story& s) { s.dcs_lost().claims("a", primary()); },
          "open rest-only",
          "closed lock-unknown"},
-        {"a: 503", 
+        {"a: 503",
          [](story& s) { s.dcs_lost().claims("a", primary(), false); },
          "keep lock-unknown",
          "closed lock-unknown"},
@@ -359,14 +374,16 @@ TEST_CASE("when nobody can read the DCS, Patroni's own claim decides, as long as
          "keep lock-unknown",
          "closed lock-unknown"},
         {"a: 200 once, then silent",
-         [](story& s) {
+         [](story& s)
+         {
              s.dcs_lost().claims("a", primary()).decide();
              s.after(1s).silent("a");
          },
          "keep lock-unknown",
          "closed lock-unknown"},
         {"a: 200 once, then 503: it has demoted itself",
-         [](story& s) {
+         [](story& s)
+         {
              s.dcs_lost().claims("a", primary()).decide();
              s.after(1s).claims("a", primary(), false);
          },
@@ -499,84 +516,4 @@ TEST_CASE("two members that say running primary from the first moment: the lock 
 
         CHECK(routed(s) == holder);
     }
-}
-
-TEST_CASE("a primary on an older timeline than one opened before is never opened again")
-{
-    story s;
-    s.settle("b", 2);
-
-    SUBCASE("although it holds the lock")
-    {
-        s.lock("a").says("a", primary(1)).decide();
-        CHECK(write_of(s.believed, "a") == "closed old-timeline");
-        CHECK(write_of(s.believed, "b") == "closed lock-elsewhere");
-    }
-    SUBCASE("although failsafe mode is active")
-    {
-        s.no_lock().says("a", failsafe_primary(1)).decide();
-        CHECK(write_of(s.believed, "a") == "closed no-lock");
-    }
-    SUBCASE("although nobody can read the DCS and it claims the lock")
-    {
-        s.dcs_lost().silent("b").claims("a", primary(1)).decide();
-        CHECK(write_of(s.believed, "a") == "closed lock-unknown");
-        CHECK(write_of(s.believed, "b") == "keep lock-unknown");
-    }
-    SUBCASE("and is opened when it has followed")
-    {
-        s.lock("a").says("a", primary(2)).decide();
-        CHECK(write_of(s.believed, "a") == "open lock-and-word");
-    }
-    CHECK(s.believed.highest_timeline == 2);
-}
-
-TEST_CASE("a primary that does not say its timeline stays open, but is not newly opened")
-{
-    auto no_timeline = primary();
-    no_timeline.timeline.reset();
-    story s;
-    s.settle();
-
-    s.lock("a").says("a", no_timeline).decide();
-    CHECK(write_of(s.believed, "a") == "open lock-and-word");
-
-    s.after(1s).lock("b").says("b", no_timeline).decide();
-    CHECK(write_of(s.believed, "a") == "closed lock-elsewhere");
-    CHECK(write_of(s.believed, "b") == "keep timeline-unknown");
-
-    s.after(50ms).says("b", primary(2)).decide();
-    CHECK(write_of(s.believed, "b") == "open lock-and-word");
-
-    story first;
-    first.lock("a").says("a", no_timeline).decide();
-    CHECK(write_of(first.believed, "a") == "open lock-and-word");
-}
-
-TEST_CASE("a primary with another system identifier is never opened")
-{
-    auto foreign = primary(9);
-    foreign.database_system_identifier = "7999999999999999999";
-    auto nameless = primary();
-    nameless.database_system_identifier.clear();
-    story s;
-    s.settle();
-    CHECK(s.believed.system_identifier == our_system);
-
-    s.lock("a").says("a", foreign).decide();
-    CHECK(write_of(s.believed, "a") == "closed other-system");
-    CHECK(s.believed.find("a")->write.reason.find("restart Rolegate") != std::string::npos);
-
-    s.after(1s).no_lock();
-    foreign.failsafe_mode_is_active = true;
-    s.says("a", foreign).decide();
-    CHECK(write_of(s.believed, "a") == "closed no-lock");
-
-    s.dcs_lost().claims("a", foreign).decide();
-    CHECK(write_of(s.believed, "a") == "closed lock-unknown");
-    CHECK(s.believed.highest_timeline == 1);
-
-    s.after(1s).lock("a").says("a", nameless).decide();
-    CHECK(write_of(s.believed, "a") == "open lock-and-word");
-    CHECK(s.believed.system_identifier == our_system);
 }

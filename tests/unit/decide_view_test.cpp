@@ -22,7 +22,7 @@ namespace
 
 errc refusal(const story& s, listener_role to, time_point at)
 {
-    return route(to, s.believed, at, 0, "").why;
+    return route(to, s.believed, at, 0).why;
 }
 
 } // namespace
@@ -178,7 +178,8 @@ TEST_CASE("the generation grows when the belief changes, and only then")
          [](story& s) { s.says("a", primary()).says("b", replica()); },
          false},
         {"lag and LSN",
-         [](story& s) {
+         [](story& s)
+         {
              auto w = replica();
              w.lsn = 4711;
              s.listed("b").lag_bytes = 100;
@@ -194,7 +195,8 @@ TEST_CASE("the generation grows when the belief changes, and only then")
         {"the reason of an open verdict", [](story& s) { s.lock("a").silent("a"); }, true},
         {"an address", [](story& s) { s.seen.addresses["b.example"] = "10.0.0.77"; }, true},
         {"a port",
-         [](story& s) {
+         [](story& s)
+         {
              s.listed("b").port = 5433;
              s.lock("a");
          },
@@ -202,7 +204,8 @@ TEST_CASE("the generation grows when the belief changes, and only then")
         {"a new member", [](story& s) { s.join("d").lock("a"); }, true},
         {"a member that left", [](story& s) { s.leave("c").lock("a"); }, true},
         {"pause",
-         [](story& s) {
+         [](story& s)
+         {
              s.next_listing.pause = true;
              s.lock("a");
          },
@@ -253,13 +256,16 @@ TEST_CASE("the cause of a change says what happened, the lock first")
         {"another takes over",
          [](story& s) { s.lock("b").says("b", primary(2)).silent("a"); },
          "lock held by b; a closed for writes: b holds the leader lock; a keep for reads: was a "
-         "primary when last heard; a is a replica, running, timeline 1; b open for writes: holds the "
-         "leader lock and is a running primary; b closed for reads: is a primary; b is a primary, running, timeline 2"},
+         "primary when last heard; a is a replica, running, timeline 1; b open for writes: holds "
+         "the "
+         "leader lock and is a running primary; b closed for reads: is a primary; b is a primary, "
+         "running, timeline 2"},
         {"a replica is gone",
          [](story& s) { s.silent("b").leave("b").lock("a"); },
          "b keep for reads: is no longer a member; b is no longer listed"},
         {"pause",
-         [](story& s) {
+         [](story& s)
+         {
              s.next_listing.pause = true;
              s.lock("a");
          },

@@ -45,6 +45,7 @@ TEST_CASE("every errc knows its word, whose doing it was and the SQLSTATE that i
         {errc::server_ended, "server_ended", side::server, silent},
         {errc::server_reset, "server_reset", side::server, "57P01"},
         {errc::no_routable_member, "no_routable_member", side::proxy, "57P03"},
+        {errc::resting, "resting", side::proxy, silent},
         {errc::stale_view, "stale_view", side::proxy, "57P03"},
         {errc::queue_full, "queue_full", side::proxy, "57P03"},
         {errc::role_lost, "role_lost", side::proxy, "57P01"},
@@ -72,9 +73,9 @@ TEST_CASE("what is told has a sentence; what is not told has none")
         if (i.sqlstate != nullptr)
             CHECK(std::string(i.sqlstate).size() == 5);
         // No addresses, no ports: the client's user need not know what is behind the proxy.
-        CHECK(std::ranges::none_of(std::string(i.text), [](unsigned char c) {
-            return std::isdigit(c) != 0;
-        }));
+        CHECK(std::ranges::none_of(
+            std::string(i.text), [](unsigned char c) { return std::isdigit(c) != 0; }
+        ));
     }
 }
 

@@ -173,8 +173,12 @@ TEST_CASE("an illegal length is rejected with the eighth byte")
 TEST_CASE("a request with another length than its own is rejected")
 {
     for (const char* packet :
-         {"00000009 04d2162f 00", "00000010 04d2162f", "0000000c 04d21630", "00000008 04d2162e",
-          "0000000f 04d2162e", "0000010d 04d2162e"})
+         {"00000009 04d2162f 00",
+          "00000010 04d2162f",
+          "0000000c 04d21630",
+          "00000008 04d2162e",
+          "0000000f 04d2162e",
+          "0000010d 04d2162e"})
     {
         CAPTURE(packet);
         handshake h;
@@ -309,8 +313,11 @@ TEST_CASE("a client that announces much and sends nothing costs a kibibyte")
         // What is set aside never runs ahead of what has come by more than that.
         REQUIRE(h.room().size() <= 1024);
         REQUIRE(sent + h.room().size() <= packet.size());
-        sent += feed(h, {packet.begin() + static_cast<std::ptrdiff_t>(sent),
-                         packet.begin() + static_cast<std::ptrdiff_t>(sent + h.room().size())});
+        sent += feed(
+            h,
+            {packet.begin() + static_cast<std::ptrdiff_t>(sent),
+             packet.begin() + static_cast<std::ptrdiff_t>(sent + h.room().size())}
+        );
     }
     CHECK(sent == packet.size());
     CHECK(h.step() == next::startup);

@@ -26,11 +26,11 @@ std::string where(
     listener_role role,
     const topology& t,
     std::uint64_t turn,
-    std::string_view avoid = "",
+    const std::vector<std::string>& resting = {},
     time_point now = confirmed
 )
 {
-    const auto found = route(role, t, now, turn, avoid);
+    const auto found = route(role, t, now, turn, resting);
     CHECK((found.member != nullptr) == (found.why == errc::none));
     return found.member ? found.member->name : info(found.why).word;
 }
@@ -84,18 +84,28 @@ TEST_CASE("members that are kept or closed get no new session, and no turn")
     CHECK(sessions == std::map<std::string, int>{{"b", 50}, {"e", 50}});
 }
 
-TEST_CASE("a member that has just refused is avoided, unless it is the only one")
+TEST_CASE("members that have just refused rest, and the others share their turns")
 {
     const auto t = four();
     std::map<std::string, int> sessions;
 
     for (std::uint64_t turn = 0; turn < 100; ++turn)
-        ++sessions[where(listener_role::replica, t, turn, "c")];
+        ++sessions[where(listener_role::replica, t, turn, {"c"})];
 
     CHECK(sessions == std::map<std::string, int>{{"b", 50}, {"d", 50}});
-    CHECK(where(listener_role::primary, t, 7, "a") == "a");
-    CHECK(where(listener_role::replica, t, 1, "nobody") == "c");
-    CHECK(where(listener_role::replica, t, 1, "a") == "c");
+    CHECK(where(listener_role::replica, t, 1, {"b", "d"}) == "c");
+    CHECK(where(listener_role::replica, t, 1, {"nobody"}) == "c");
+    CHECK(where(listener_role::replica, t, 1, {"a"}) == "c");
+}
+
+TEST_CASE("when all open members rest, that is why, and not the lack of a member")
+{
+    const auto t = four();
+
+    CHECK(where(listener_role::primary, t, 7, {"a"}) == "resting");
+    CHECK(where(listener_role::replica, t, 7, {"d", "c", "b"}) == "resting");
+    CHECK(where(listener_role::replica, topology{}, 7, {"b"}) == "no_routable_member");
+    CHECK(where(listener_role::replica, t, 7, {"d", "c", "b"}, confirmed + 24h) == "stale_view");
 }
 
 TEST_CASE("without an open member there is nobody to route to")
@@ -106,7 +116,7 @@ TEST_CASE("without an open member there is nobody to route to")
     for (const auto role : {listener_role::primary, listener_role::replica})
     {
         CHECK(where(role, kept, 0) == "no_routable_member");
-        CHECK(where(role, kept, 0, "a") == "no_routable_member");
+        CHECK(where(role, kept, 0, {"a"}) == "no_routable_member");
         CHECK(where(role, topology{}, 0) == "no_routable_member");
         CHECK(open_members(role, kept, confirmed).empty());
     }
@@ -119,8 +129,8 @@ TEST_CASE("a stale view routes nobody, whoever is open in it")
 
     for (const auto role : {listener_role::primary, listener_role::replica})
     {
-        CHECK(route(role, t, last, 0, "").why == errc::none);
-        CHECK(where(role, t, 0, "", last + 1ns) == "stale_view");
+        CHECK(route(role, t, last, 0).why == errc::none);
+        CHECK(where(role, t, 0, {}, last + 1ns) == "stale_view");
         CHECK_FALSE(open_members(role, t, last).empty());
         CHECK(open_members(role, t, last + 1ns).empty());
     }
@@ -132,8 +142,8 @@ TEST_CASE("the open members are named in their order")
 
     CHECK(open_members(listener_role::primary, t, confirmed) == std::vector<std::string>{"a"});
     CHECK(
-        open_members(listener_role::replica, t, confirmed)
-        == std::vector<std::string>{"b", "c", "d"}
+        open_members(listener_role::replica, t, confirmed) ==
+        std::vector<std::string>{"b", "c", "d"}
     );
 }
 

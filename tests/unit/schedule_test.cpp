@@ -107,7 +107,7 @@ private:
     {
         clock::duration latency;
         bool fails;
-        std::optional<time_point> ready;  // when the request under way ends
+        std::optional<time_point> ready; // when the request under way ends
     };
 
     void finish_due()
@@ -384,6 +384,22 @@ TEST_CASE("the only member left is asked for its word and for the listing alike"
 
         CHECK(s.count(question::word) >= 4);
         CHECK(s.count(question::listing) >= 4);
+    }
+}
+
+TEST_CASE("the only member that answers is asked for both, beside one that hangs or refuses")
+{
+    for (const clock::duration dead : {clock::duration(1ms), clock::duration(2s)})
+    {
+        CAPTURE(dead.count());
+        simulation s(burst({"a"}));
+        const auto alive = s.add("a", 30ms);
+        s.add("b", dead, true);
+
+        s.run(10s);
+
+        CHECK(s.count(alive, question::word) >= 10);
+        CHECK(s.count(alive, question::listing) >= 10);
     }
 }
 

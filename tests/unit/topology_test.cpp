@@ -93,9 +93,7 @@ TEST_CASE("what people route by or are told makes another belief; ages, lag and 
         {"timeline", [](topology& t) { t.members[1].timeline = 2; }, false},
         {"no timeline", [](topology& t) { t.members[1].timeline.reset(); }, false},
         {"listed", [](topology& t) { t.members[1].listed = false; }, false},
-        {"write verdict",
-         [](topology& t) { t.members[1].write.verdict = admission::keep; },
-         false},
+        {"write verdict", [](topology& t) { t.members[1].write.verdict = admission::keep; }, false},
         {"read verdict", [](topology& t) { t.members[1].read.verdict = admission::keep; }, false},
         {"write rule", [](topology& t) { t.members[1].write.rule = "other"; }, false},
         {"read rule", [](topology& t) { t.members[1].read.rule = "other"; }, false},
@@ -135,35 +133,47 @@ TEST_CASE("the cause of a change tells every change that a reader of the log car
     } rows[] = {
         {"the lock moves", [](topology& t) { t.lock.holder = "b"; }, "lock held by b"},
         {"the lock is free",
-         [](topology& t) {
+         [](topology& t)
+         {
              t.lock.what = lock_belief::kind::none;
              t.lock.holder.clear();
          },
          "lock free"},
         {"the lock is unknown",
-         [](topology& t) {
+         [](topology& t)
+         {
              t.lock.what = lock_belief::kind::unknown;
              t.lock.holder.clear();
          },
          "lock unknown"},
         {"a verdict",
-         [](topology& t) { t.members[0].write = {admission::closed, "no-lock", "it lost the lock"}; },
+         [](topology& t) {
+             t.members[0].write = {admission::closed, "no-lock", "it lost the lock"};
+         },
          "a closed for writes: it lost the lock"},
         {"a rule of an open verdict",
-         [](topology& t) { t.members[1].read = {admission::open, "listed", "it is listed"}; },
+         [](topology& t) {
+             t.members[1].read = {admission::open, "listed", "it is listed"};
+         },
          "b still open for reads: it is listed"},
         {"a rule of a closed verdict",
-         [](topology& t) { t.members[1].write = {admission::closed, "other", "another reason"}; },
+         [](topology& t) {
+             t.members[1].write = {admission::closed, "other", "another reason"};
+         },
          "another reason for the same verdicts"},
         {"what a member is",
-         [](topology& t) {
+         [](topology& t)
+         {
              t.members[1].state = member_state::starting;
              t.members[1].timeline.reset();
          },
          "b is a replica, starting, timeline unknown"},
-        {"listed no longer", [](topology& t) { t.members[1].listed = false; }, "b is no longer listed"},
+        {"listed no longer",
+         [](topology& t) { t.members[1].listed = false; },
+         "b is no longer listed"},
         {"moved",
-         [](topology& t) {
+         [](topology& t)
+         {
              t.members[1].host = "x";
              t.members[1].port = 6000;
          },
@@ -174,14 +184,16 @@ TEST_CASE("the cause of a change tells every change that a reader of the log car
          [](topology& t) { t.stale_after = 30s; },
          "stale after 30000 ms"},
         {"several things: the lock first",
-         [](topology& t) {
+         [](topology& t)
+         {
              t.pause = true;
              t.members[1].listed = false;
              t.lock.holder = "b";
          },
          "lock held by b; b is no longer listed; cluster paused"},
         {"a new member that is closed",
-         [](topology& t) {
+         [](topology& t)
+         {
              t = topology_builder(t)
                      .add("d", member_role::replica, admission::closed, admission::closed)
                      .build();
