@@ -137,7 +137,10 @@ topology decide(const evidence& seen, const policy& rules, const topology& befor
     t.highest_timeline = before.highest_timeline;
     t.timeline_since = before.timeline_since;
     t.system_identifier = before.system_identifier;
-    t.stale_after = rules.stale_after.value_or(seen.ttl.value_or(default_stale_after));
+    // Never shorter than a report counts as fresh: with long intervals every view would be stale.
+    t.stale_after =
+        rules.stale_after.value_or(std::max(seen.ttl.value_or(default_stale_after), rules.fresh_for)
+        );
 
     const auto w = find_writer(s);
     remember_history(s, t, w);

@@ -20,9 +20,10 @@ namespace
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
-// After a hint the member is asked at fast_interval for this long; what it then says keeps the
-// burst alive or ends it.
+// After a hint the member is asked at fast_interval for this long. What it then says makes the
+// belief unsettled, or the hint was about nothing and the next one of its kind has to wait.
 constexpr auto hint_burst = 1s;
+constexpr auto hint_rest = 10s;
 
 // Without a hint and without a settled belief, bursts end after two ttl: by then a dead leader's
 // key is gone, or the leader is alive and only its REST API is out of our reach.
@@ -111,10 +112,17 @@ void monitor::stop()
 void monitor::hint(const std::string& member)
 {
     const auto now = clock::now();
+    if (now < hinted_until_) // the burst runs already
+        return;
+    // The last burst over this member has taught nothing: clients with a wrong password, say, must
+    // not keep us asking fast for ever.
+    const bool taught = believed_->generation != hinted_generation_;
+    if (member == hinted_member_ && !taught && now < hinted_until_ + hint_rest)
+        return;
     hinted_member_ = member;
-    if (now >= hinted_until_) // a burst that runs needs no waking
-        wake_.cancel();
+    hinted_generation_ = believed_->generation;
     hinted_until_ = now + hint_burst;
+    wake_.cancel();
 }
 
 asio::awaitable<void> monitor::run()
@@ -186,6 +194,7 @@ asio::awaitable<void> monitor::ask_one(std::string address, question what)
 {
     const auto asked = clock::now();
     const auto place = endpoints_.place_of(*endpoints_.find(address));
+    const auto member = endpoints_.find(address)->member;
     patroni::rest_target to;
     to.host = place.host;
     to.port = place.port;
@@ -210,12 +219,16 @@ asio::awaitable<void> monitor::ask_one(std::string address, question what)
     e->finished = now;
     if (answer.error.empty())
         e->latency = now - asked;
-    take_answer(*e, what, answer, now);
+    // An endpoint that changed hands while it was asked: nobody knows whose word this is.
+    const bool about_member = what == question::word || what == question::claim;
+    if (!about_member || e->member == member)
+        take_answer(*e, what, answer, now);
 
     e = endpoints_.find(address); // a listing may have moved it
     check c;
     c.cluster = settings_.name;
     c.member = e->member.empty() ? address : e->member;
+    c.address = address;
     c.source = "rest";
     c.path = path_of(what);
     c.error = endpoints_.place_of(*e).error;
@@ -281,6 +294,9 @@ void monitor::take_word(
     if (!settings_.patroni.scope.empty() && !word->scope.empty() &&
         word->scope != settings_.patroni.scope)
         return fail(e, what, "belongs to the cluster with scope '" + word->scope + "'", now);
+
+    if (!word->name.empty() && word->name != e.member)
+        return fail(e, what, "answers as member '" + word->name + "'", now);
 
     e.failed = false;
     endpoints_.place_of(e).error.clear();

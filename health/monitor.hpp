@@ -25,7 +25,8 @@ namespace rolegate::health
 struct check
 {
     std::string cluster;
-    std::string member;      // the member's name, or the seed's HOST:PORT before it is known
+    std::string member;      // the member's name, or the address before it is known
+    std::string address;     // HOST:PORT of its REST API
     const char* source = ""; // "rest"
     std::string path;
     std::string error; // "" = a usable answer
@@ -97,6 +98,7 @@ private:
     time_point ttl_asked_{};
     time_point hinted_until_{};
     std::string hinted_member_;
+    std::uint64_t hinted_generation_ = 0; // of the belief when that burst began
     std::optional<time_point> unsettled_since_;
     time_point published_{};
 };

@@ -107,7 +107,7 @@ private:
         std::size_t best = endpoints_.size();
         for (std::size_t i = 0; i < endpoints_.size(); ++i)
         {
-            if (busy_[i])
+            if (busy_[i] || word_goes_first(endpoints_[i]))
                 continue;
             if (rested(endpoints_[i]) > now_)
                 plan_.next = std::min(plan_.next, rested(endpoints_[i]));
@@ -116,6 +116,13 @@ private:
         }
         if (best < endpoints_.size())
             ask_when(best, question::listing, now_);
+    }
+
+    // Of one endpoint, what was asked longer ago: its listings must not starve its word either.
+    [[nodiscard]] bool word_goes_first(const rest_endpoint& e) const
+    {
+        return !e.member.empty() && e.word_asked < e.listing_asked &&
+               e.word_asked + pace_.interval <= now_;
     }
 
     [[nodiscard]] static bool before(const rest_endpoint& a, const rest_endpoint& b)

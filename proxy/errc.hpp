@@ -28,6 +28,7 @@ enum class errc
     queue_full,         // queue.max clients are held already
     role_lost,          // the member lost the listener's role
     shutting_down,
+    internal, // our own fault
 };
 
 enum class side

@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include <sstream>
+#include <utility>
 
 namespace rolegate::proxy
 {
@@ -119,21 +120,24 @@ void listener::accept_next(door& d)
                 return;
             if (!ec)
             {
-                accepted(d, to, std::move(client));
+                d.pausing = false;
+                accepted(to, std::move(client));
                 return accept_next(d);
             }
             if (ec == asio::error::connection_aborted)
                 return accept_next(d);
-            log::line(config::log_level::warning, "accept_failed")
-                .add("listener", state_.settings.name)
-                .text("error", ec.message());
+            // One line for the whole time that it lasts.
+            if (!std::exchange(d.pausing, true))
+                log::line(config::log_level::warning, "accept_failed")
+                    .add("listener", state_.settings.name)
+                    .text("error", ec.message());
             d.pause.expires_after(accept_pause);
             d.pause.async_wait([this, &d](const error_code&) { accept_next(d); });
         }
     );
 }
 
-void listener::accepted(door&, worker& to, tcp::socket client)
+void listener::accepted(worker& to, tcp::socket client)
 {
     if (&to == &home_)
         return to.start_session(std::move(client), state_);

@@ -11,7 +11,6 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
-#include <functional>
 #include <list>
 #include <string>
 #include <vector>
@@ -51,11 +50,12 @@ private:
     {
         boost::asio::ip::tcp::acceptor acceptor;
         boost::asio::steady_timer pause;
+        bool pausing = false; // out of descriptors, and it was said so
     };
 
     void open_door(const config::host_port& bind);
     void accept_next(door& d);
-    void accepted(door& d, worker& to, boost::asio::ip::tcp::socket client);
+    void accepted(worker& to, boost::asio::ip::tcp::socket client);
 
     listener_state& state_;
     worker& home_;

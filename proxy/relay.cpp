@@ -3,6 +3,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <sys/socket.h>
 
@@ -16,6 +18,15 @@ using boost::system::error_code;
 
 // After this many full buffers others get their turn.
 constexpr int max_rounds = 8;
+
+// Terminate of the PostgreSQL protocol: 'X' and its length. A driver that says goodbye and waits
+// for the server to close first ends its session as it should.
+bool ends_with_terminate(std::span<const std::byte> seen)
+{
+    constexpr std::array terminate{
+        std::byte{'X'}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{4}};
+    return seen.size() >= terminate.size() && std::ranges::equal(seen.last<5>(), terminate);
+}
 
 } // namespace
 
@@ -110,6 +121,7 @@ void relay::observe(flow& f, std::span<const std::byte> seen)
     if (&f == &from_client_)
     {
         busy_ = true;
+        terminated_ = ends_with_terminate(seen);
         return;
     }
     tracker_.feed(seen);
@@ -182,7 +194,7 @@ void relay::on_eof(flow& f)
     if (other_ended)
         return finish(why_);
     // Remembered for the end: a server that ends first has something to explain.
-    why_ = &f == &from_server_ ? errc::server_ended : errc::none;
+    why_ = &f == &from_server_ && !terminated_ ? errc::server_ended : errc::none;
     owner_.on_half_closed();
 }
 

@@ -98,7 +98,8 @@ private:
     relay_owner& owner_;
     pgwire::frame_tracker tracker_;
     bool clear_ = false;
-    bool busy_ = true; // the client has spoken since the server was last ready
+    bool busy_ = true;        // the client has spoken since the server was last ready
+    bool terminated_ = false; // the client's last message was Terminate
     bool stopping_ = false;
     errc why_ = errc::none;
     int waits_ = 0; // handlers that will still be called: `this` must live until then

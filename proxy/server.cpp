@@ -217,6 +217,8 @@ void server::on_check(const health::check& c)
     ++r.checks.checks[{c.member, c.source, c.error.empty() ? "ok" : "error"}];
     r.checks.seconds[c.source].observe(c.took.count());
 
+    if (c.member != c.address)
+        r.failures.erase(c.address); // of the time before its name was known
     // Of a member that fails a thousand times people want the first line and the last.
     const auto was = r.failures.find(c.member);
     const bool said = was == r.failures.end() ? c.error.empty() : was->second.error == c.error;

@@ -51,7 +51,10 @@ session::session(worker& w, listener_state& l, std::uint64_t id, socket client)
 
 session::~session()
 {
-    end_hold("gone");
+    // Still here when its worker stops: a session that ends has a record all the same.
+    fail(errc::shutting_down);
+    end_hold("shutdown");
+    record_end();
     leave_member();
 }
 
@@ -63,7 +66,10 @@ void session::start()
         [this](std::exception_ptr e)
         {
             if (e)
+            {
                 worker_.report(e);
+                fail(errc::internal);
+            }
             if (!relay_)
                 worker_.remove(*this); // destroys this session
         }

@@ -72,7 +72,7 @@ private:
         none,
         handshake,
         connect,
-        hung_server,
+        first_answer,
         peer_fin,
         goodbye,
     };
@@ -136,7 +136,8 @@ private:
         std::vector<std::string> resting;     // members that refused and are not to be tried now
         std::vector<refusal> refusals;        // by member; as many as the listener leads to
         bool client_left = false;             // it has closed its side while a server was sought
-        bool said_no = false;                 // answered an encryption request with N
+        bool role_gone = false; // the server was closed because its member lost the role
+        bool said_no = false;   // answered an encryption request with N
 
         explicit opening(const boost::asio::any_io_executor& ex) : timer(ex) {}
     };
@@ -157,7 +158,8 @@ private:
     time_point routed_{};                              // a server was connected
     std::chrono::steady_clock::duration waited_{};     // tw
     std::chrono::steady_clock::duration connecting_{}; // tc
-    std::uint64_t opening_in_ = 0;                     // bytes that passed before the relay
+    std::uint64_t quiet_at_ = ~0ULL; // bytes from the client at the last look for idleness
+    std::uint64_t opening_in_ = 0;   // bytes that passed before the relay
     std::uint64_t opening_out_ = 0;
 };
 

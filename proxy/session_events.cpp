@@ -8,6 +8,7 @@
 #include "proxy/session.hpp"
 #include "proxy/worker.hpp"
 
+#include <algorithm>
 #include <sstream>
 #include <utility>
 
@@ -56,6 +57,7 @@ void session::on_topology()
     // Still opening: nothing of that server has reached the client, so another one is found.
     if (lost && server_.is_open())
     {
+        opening_->role_gone = true;
         error_code ignored;
         server_.close(ignored);
     }
@@ -88,8 +90,14 @@ void session::on_shutdown()
         if (phase_ != phase::connect)
             end(errc::shutting_down);
     }
-    else if (relay_->idle())
-        end(errc::shutting_down);
+    else
+    {
+        // Two looks with nothing between them: a client that pipelines is idle only in appearance.
+        const auto bytes = relay_->bytes_in();
+        const bool quiet = std::exchange(quiet_at_, bytes) == bytes;
+        if (quiet && relay_->idle())
+            end(errc::shutting_down);
+    }
 }
 
 int session::watched_client() noexcept
@@ -98,15 +106,16 @@ int session::watched_client() noexcept
     return waits ? client_.native_handle() : -1;
 }
 
-void session::on_client_gone(time_point)
+void session::on_client_gone(time_point now)
 {
-    opening_->client_left = true;
     if (opening_->waiting)
         return end(errc::client_gone);
+    if (std::exchange(opening_->client_left, true))
+        return;
     // It may have sent all it has to say and wait for the answer; a server that never gives one
-    // must not keep it for ever.
-    if (deadline_ == deadline::none)
-        set_deadline(deadline::hung_server, hung_server_limit);
+    // must not keep it for long.
+    if (deadline_ == deadline::first_answer)
+        deadline_at_ = std::min(deadline_at_, now + hung_server_limit);
 }
 
 void session::set_deadline(deadline what, milliseconds after)
@@ -132,10 +141,9 @@ void session::on_sweep(time_point now)
     case deadline::handshake:
         return end(errc::handshake_timeout);
     case deadline::connect:
-        server_.close(ignored);
+    case deadline::first_answer:
+        server_.close(ignored); // another try, or the end of the hold
         return;
-    case deadline::hung_server:
-        return end(errc::client_gone);
     case deadline::peer_fin:
         return end(errc::client_fin_timeout);
     case deadline::goodbye:

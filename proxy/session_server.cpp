@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace rolegate::proxy
 {
@@ -68,8 +69,8 @@ asio::awaitable<bool> session::reach_server()
         if (!to.member)
         {
             listener_.turn.fetch_sub(1, std::memory_order_relaxed);
-            const auto until = to.why == errc::resting ? rested : *o.hold_until;
-            const bool goes_on = co_await hold(until);
+            // Also when nobody is open: a member that rests may open before its rest is over.
+            const bool goes_on = co_await hold(rested);
             if (!goes_on)
                 co_return false;
             continue;
@@ -176,6 +177,9 @@ void session::lose_server()
     clear_deadline();
     auto& o = *opening_;
     o.answer.clear();
+    // We left it because it lost the role: that is no refusal, and nothing to look at again.
+    if (std::exchange(o.role_gone, false))
+        return member_.clear();
     worker_.hint(listener_.cluster, member_);
     auto r = std::ranges::find(o.refusals, member_, &refusal::member);
     if (r == o.refusals.end())
@@ -188,6 +192,7 @@ void session::lose_server()
 // Sends and waits for the first byte of an answer.
 asio::awaitable<bool> session::ask_server(pgwire::bytes data)
 {
+    set_deadline(deadline::first_answer, listener_.settings.timeouts.handshake);
     const bool told = co_await tell_server(data);
     if (!told)
         co_return false;
@@ -220,6 +225,7 @@ asio::awaitable<bool> session::hear_server(std::size_t at_least)
 
 asio::awaitable<bool> session::tell_client(pgwire::bytes data)
 {
+    clear_deadline();
     auto [ec, n] =
         co_await asio::async_write(client_, asio::buffer(data.data(), data.size()), nothrow);
     opening_out_ += n;

@@ -33,6 +33,8 @@ char who(errc why)
         return 'P';
     case errc::role_lost:
         return 'D';
+    case errc::internal:
+        return 'I';
     case errc::shutting_down:
         break;
     }

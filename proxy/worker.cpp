@@ -143,12 +143,7 @@ void worker::publish(std::size_t cluster, health::topology_ptr t)
 
 void worker::sweep()
 {
-    const auto now = std::chrono::steady_clock::now();
-    sweep_gone_clients(now);
-    for_each_session(waiting_, [now](session& s) { s.on_sweep(now); });
-    if (shutting_down_)
-        for_each_session(relaying_, [](session& s) { s.on_shutdown(); });
-
+    // Armed first: whatever goes wrong below, time-outs go on.
     sweeper_.expires_after(sweep_every);
     sweeper_.async_wait(
         [this](const boost::system::error_code& ec)
@@ -157,6 +152,11 @@ void worker::sweep()
                 sweep();
         }
     );
+    const auto now = std::chrono::steady_clock::now();
+    sweep_gone_clients(now);
+    for_each_session(waiting_, [now](session& s) { s.on_sweep(now); });
+    if (shutting_down_)
+        for_each_session(relaying_, [](session& s) { s.on_shutdown(); });
 }
 
 // A client that waits for a server is not read from; whether it has gone is asked of the kernel,

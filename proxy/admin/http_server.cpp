@@ -252,6 +252,9 @@ asio::awaitable<response> http_server::answer_for(std::string_view method, std::
 {
     try
     {
+        // Whether the process lives must not depend on workers that are busy.
+        if (target == "/livez")
+            co_return answer(method, target, {});
         const auto view = co_await view_();
         co_return answer(method, target, view);
     }

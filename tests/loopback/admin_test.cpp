@@ -379,7 +379,7 @@ TEST_CASE("one connection too many is closed at once, and there is room again la
     while (!served && std::chrono::steady_clock::now() < deadline)
     {
         client next(server);
-        next.get("/livez");
+        next.get("/readyz");
         served = begins_with(next.read_answer(), "HTTP/1.1 200 ");
     }
     CHECK(served);
@@ -392,7 +392,7 @@ TEST_CASE("a failure of ours is an answer, not the end of the process")
 
     for (int i = 0; i < 2; ++i)
     {
-        c.get("/livez");
+        c.get("/readyz");
         const auto answer = c.read_answer();
         CHECK(begins_with(answer, "HTTP/1.1 500 "));
         CHECK(answer.find("no view today") != answer.npos);
@@ -405,8 +405,8 @@ TEST_CASE("stop() closes the door and the connections that wait, and nothing is 
     client silent(server);
     client waiting(server);
     client between(server);
-    waiting.send("GET /livez HT");
-    between.get("/livez");
+    waiting.send("GET /readyz HT");
+    between.get("/readyz");
     CHECK(between.read_answer().find("Connection: close") == std::string::npos);
 
     server.stop();
@@ -415,7 +415,7 @@ TEST_CASE("stop() closes the door and the connections that wait, and nothing is 
     CHECK(waiting.read_to_end().empty());
     CHECK(between.read_to_end().empty());
     CHECK(server.ends());
-    CHECK_FALSE(proxy::cli::http_get(url_of(server), "/livez", patience()).error.empty());
+    CHECK_FALSE(proxy::cli::http_get(url_of(server), "/readyz", patience()).error.empty());
 }
 
 TEST_CASE("an answer under way when the server stops is still given, as the last one")
@@ -436,7 +436,7 @@ TEST_CASE("an answer under way when the server stops is still given, as the last
     server.start();
 
     auto asked = std::async(
-        std::launch::async, [&url] { return proxy::cli::http_get(url, "/livez", patience()); }
+        std::launch::async, [&url] { return proxy::cli::http_get(url, "/readyz", patience()); }
     );
     ctx.run_for(patience());
 

@@ -295,6 +295,39 @@ TEST_SUITE("session: another try")
         CHECK(proxy.held() == 0);
     }
 
+    TEST_CASE("a member that refuses, is closed and opens again lets the held client in at once")
+    {
+        fake_postgres server;
+        server.refuse();
+        proxy_fixture proxy;
+        proxy.believe({{"a", server.port()}});
+        client c(proxy.port());
+        c.send(startup());
+        REQUIRE(run_until([&] { return proxy.hints().size() >= 4; })); // it rests 160 ms now
+
+        proxy.believe({{"a", server.port(), admission::keep}});
+        server.listen();
+        proxy.believe({{"a", server.port()}});
+
+        CHECK(gets_login_answer(c));
+    }
+
+    TEST_CASE("a server that takes the connection and never answers is left for another one")
+    {
+        fake_postgres hung(silent());
+        fake_postgres good;
+        auto settings = quick_listener(listener_role::replica);
+        settings.timeouts.handshake = scaled(300ms);
+        proxy_fixture proxy(settings);
+        proxy.believe({{"a", hung.port()}, {"b", good.port()}});
+
+        for (int i = 0; i < 2; ++i)
+            logged_in_client c(proxy);
+
+        CHECK(hung.accepted() > 0);
+        CHECK(good.accepted() == 2);
+    }
+
     TEST_CASE("a member that refuses until the hold is over is told as 57P03")
     {
         fake_postgres server;

@@ -91,7 +91,6 @@ logs: {}
         "f:7:16: 'timeout' must be between 1ms and 1h, got '0s'\n"
         "f:8:3: 'bad name' cannot name a cluster: 1 to 63 of the characters A-Z a-z 0-9 _ . -\n"
         "f:9:15: at least one member is needed\n"
-        "f:11:3: missing key 'role'\n"
         "f:11:36: unknown cluster 'mian', did you mean 'main'?\n"
         "f:11:42: unknown key 'rolle', did you mean 'role'?\n"
         "f:13:11: listener 'read' cannot bind '127.0.0.1:5432': listener 'write' binds '*:5432'\n"
