@@ -26,7 +26,7 @@ void endpoint_book::adopt(const cluster_listing& listing)
         const auto url = boost::urls::parse_uri(m.api_url);
         if (!url || url->host().empty())
             continue;
-        const bool tls = url->scheme() == "https";
+        const bool tls = always_tls_ || url->scheme() == "https";
         const auto port = url->port_number() ? url->port_number() : std::uint16_t(tls ? 443 : 80);
         const std::string host(url->host_address());
         const auto at = add(host, port, tls, false);
@@ -37,7 +37,8 @@ void endpoint_book::adopt(const cluster_listing& listing)
             if (i != at && endpoints_[i].member == m.name)
                 endpoints_[i].member.clear();
         endpoints_[at].member = m.name;
-        places_[at].tls = tls;
+        if (!places_[at].seed) // how a seed is spoken to is the operator's word
+            places_[at].tls = tls;
     }
 }
 

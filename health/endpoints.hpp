@@ -30,6 +30,9 @@ public:
     // Seeds and members together; what comes beyond is left out.
     static constexpr std::size_t max_endpoints = 2000;
 
+    // `always_tls`: the operator asked for HTTPS, and no listing may lead back to clear text.
+    explicit endpoint_book(bool always_tls) noexcept : always_tls_(always_tls) {}
+
     void add_seed(const std::string& host, std::uint16_t port, bool tls)
     {
         add(host, port, tls, true);
@@ -53,6 +56,7 @@ private:
     [[nodiscard]] std::size_t index_of(const std::string& address) const;
     std::size_t add(const std::string& host, std::uint16_t port, bool tls, bool seed);
 
+    bool always_tls_;
     std::vector<rest_endpoint> endpoints_;
     std::vector<endpoint_place> places_; // same order
 };

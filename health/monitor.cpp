@@ -25,8 +25,8 @@ namespace asio = boost::asio;
 constexpr auto hint_burst = 1s;
 constexpr auto hint_rest = 10s;
 
-// Without a hint and without a settled belief, bursts end after two ttl: by then a dead leader's
-// key is gone, or the leader is alive and only its REST API is out of our reach.
+// Without a hint and without a settled belief, bursts end after two ttl: nothing that takes longer
+// is a role change. Only a lock that may end at any moment is watched without a limit.
 constexpr auto default_ttl = 30s;
 constexpr int burst_ttls = 2;
 
@@ -65,6 +65,14 @@ bool settled(const topology& t)
            std::string_view(p->write.rule) == "lock-and-word";
 }
 
+// The holder is open although it does not answer: its lock may run out at any moment, and it must
+// be cut before a successor has been promoted, which takes about a tenth of a second.
+bool lock_may_end(const topology& t)
+{
+    const auto* p = t.primary();
+    return p && std::string_view(p->write.rule) == "degraded";
+}
+
 } // namespace
 
 monitor::monitor(asio::io_context& control, const config::cluster_settings& settings, observer& to)
@@ -78,7 +86,7 @@ monitor::monitor(asio::io_context& control, const config::cluster_settings& sett
                   believe(clock::now());
           }
       ),
-      wake_(control), random_(std::random_device{}())
+      wake_(control), random_(std::random_device{}()), endpoints_(settings.patroni.tls.has_value())
 {
     for (const auto& seed : settings.patroni.members)
         endpoints_.add_seed(seed.host, seed.port, settings.patroni.tls.has_value());
@@ -175,7 +183,8 @@ pace monitor::current_pace(time_point now)
     p.ttl_asked = ttl_asked_;
 
     const auto limit = burst_ttls * seen_.ttl.value_or(default_ttl);
-    const bool unsettled = unsettled_since_ && now - *unsettled_since_ < limit;
+    const bool unsettled =
+        unsettled_since_ && (lock_may_end(*believed_) || now - *unsettled_since_ < limit);
     const bool hinted = now < hinted_until_;
     p.fast = p.have_listing && (unsettled || hinted);
     if (hinted)

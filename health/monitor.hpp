@@ -48,7 +48,7 @@ public:
 class monitor
 {
 public:
-    // Throws boost::system::system_error when the TLS files cannot be used.
+    // Throws std::runtime_error when the TLS files cannot be used.
     monitor(
         boost::asio::io_context& control, const config::cluster_settings& settings, observer& to
     );

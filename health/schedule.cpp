@@ -49,8 +49,12 @@ private:
     {
         if (e.finished == time_point{})
             return now_;
-        const auto spacing = e.failed ? pace_.interval : latency_factor * e.latency;
-        return e.finished + spacing;
+        // One slow answer in the middle of a promotion must not silence the member that matters.
+        if (!e.failed)
+            return e.finished + std::min(latency_factor * e.latency, pace_.interval);
+        const bool burst = pace_.fast && in_focus(e);
+        return e.finished + (burst ? std::min(latency_factor * pace_.fast_interval, pace_.interval)
+                                   : pace_.interval);
     }
 
     // Asks now, or notes when it will be time.
@@ -85,13 +89,22 @@ private:
     // Nobody else could list the members now, and this one was asked for its word since.
     [[nodiscard]] bool listing_waits_for(std::size_t i) const
     {
-        const auto& e = endpoints_[i];
-        if (!pace_.have_listing || pace_.listing_asked >= e.word_asked)
-            return false;
+        return pace_.have_listing && pace_.listing_asked < endpoints_[i].word_asked &&
+               !listed_by_another(i);
+    }
+
+    // In a burst a slow /cluster must not stand in the way of the word that everybody waits for.
+    [[nodiscard]] bool others_can_list(std::size_t i) const
+    {
+        return pace_.fast && in_focus(endpoints_[i]) && listed_by_another(i);
+    }
+
+    [[nodiscard]] bool listed_by_another(std::size_t i) const
+    {
         for (std::size_t k = 0; k < endpoints_.size(); ++k)
             if (k != i && !endpoints_[k].failed && !in_focus(endpoints_[k]))
-                return false;
-        return true;
+                return true;
+        return false;
     }
 
     // In turn, so that no reporter's stale view rules for long; one that failed only when all did.
@@ -107,7 +120,7 @@ private:
         std::size_t best = endpoints_.size();
         for (std::size_t i = 0; i < endpoints_.size(); ++i)
         {
-            if (busy_[i] || word_goes_first(endpoints_[i]))
+            if (busy_[i] || word_goes_first(endpoints_[i]) || others_can_list(i))
                 continue;
             if (rested(endpoints_[i]) > now_)
                 plan_.next = std::min(plan_.next, rested(endpoints_[i]));

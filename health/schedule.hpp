@@ -57,8 +57,9 @@ struct plan
     time_point next{};     // when to plan again, unless something happens before
 };
 
-// An endpoint is never asked twice at a time, nor sooner than four times its last latency after
-// its last answer: a hundred proxies must not stampede a Patroni in the middle of a promotion.
+// An endpoint is never asked twice at a time, nor sooner than four times its last latency (at most
+// one interval) after its last answer: a hundred proxies must not stampede a Patroni in the middle
+// of a promotion.
 [[nodiscard]] plan
 make_plan(const std::vector<rest_endpoint>& endpoints, const pace& p, time_point now);
 

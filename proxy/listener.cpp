@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include <sstream>
+#include <stdexcept>
 #include <utility>
 
 namespace rolegate::proxy
@@ -66,9 +67,9 @@ void listener::open_door(const config::host_port& bind)
     }
     catch (const boost::system::system_error& e)
     {
-        throw boost::system::system_error(
-            e.code(),
-            "listener '" + state_.settings.name + "' cannot listen on " + text_of(endpoint)
+        throw std::runtime_error(
+            "listener '" + state_.settings.name + "' cannot listen on " + text_of(endpoint) + ": " +
+            e.code().message()
         );
     }
 }

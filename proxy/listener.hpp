@@ -33,7 +33,7 @@ struct listener_state
 class listener
 {
 public:
-    // Binds and listens at once on every address; throws boost::system::system_error with the
+    // Binds and listens at once on every address; throws std::runtime_error with the
     // address in its text when one is taken. Accepting begins with start(), on `home`'s thread.
     listener(listener_state& state, worker& home, std::vector<worker*> all);
 

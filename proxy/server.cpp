@@ -144,6 +144,8 @@ std::size_t server::cluster_index(const std::string& name) const
 
 int server::run()
 {
+    signals_.add(SIGHUP);
+    signals_.add(SIGUSR2);
     await_signal();
     for (auto& w : workers_)
         w->start();
@@ -257,6 +259,13 @@ void server::on_signal(int number)
     log::line(log_level::info, "signal").add("number", number);
     if (number == SIGQUIT)
         return control_.stop();
+    if (number == SIGHUP || number == SIGUSR2)
+    {
+        // To die of it would cut every session.
+        log::line(log_level::warning, "not_supported")
+            .text("text", "this version can neither reload nor upgrade while it runs; restart it");
+        return await_signal();
+    }
     if (shutting_down_)
         cut_ = true; // asked twice
     else

@@ -11,6 +11,8 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
 
+#include <stdexcept>
+
 namespace rolegate::health::patroni
 {
 
@@ -92,6 +94,16 @@ exchange_over_tls(beast::tcp_stream plain, const rest_target& to, const std::str
     co_return co_await exchange(stream, to, path);
 }
 
+template <class Use> void use_file(const char* key, const std::string& path, Use use)
+{
+    error_code ec;
+    use(ec);
+    if (ec)
+        throw std::runtime_error(
+            std::string("patroni.tls.") + key + ": cannot use '" + path + "': " + ec.message()
+        );
+}
+
 } // namespace
 
 asio::awaitable<rest_answer>
@@ -129,12 +141,25 @@ std::unique_ptr<asio::ssl::context> make_tls_context(const config::rest_tls& set
         if (settings.ca.empty())
             context->set_default_verify_paths();
         else
-            context->load_verify_file(settings.ca);
+            use_file(
+                "ca",
+                settings.ca,
+                [&](error_code& ec) { context->load_verify_file(settings.ca, ec); }
+            );
     }
     if (!settings.cert.empty())
     {
-        context->use_certificate_chain_file(settings.cert);
-        context->use_private_key_file(settings.key, asio::ssl::context::pem);
+        use_file(
+            "cert",
+            settings.cert,
+            [&](error_code& ec) { context->use_certificate_chain_file(settings.cert, ec); }
+        );
+        use_file(
+            "key",
+            settings.key,
+            [&](error_code& ec)
+            { context->use_private_key_file(settings.key, asio::ssl::context::pem, ec); }
+        );
     }
     return context;
 }

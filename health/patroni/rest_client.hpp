@@ -40,7 +40,7 @@ inline constexpr std::size_t max_body = 1024 * 1024;
 [[nodiscard]] boost::asio::awaitable<rest_answer>
 rest_get(rest_target to, std::string path, std::chrono::milliseconds timeout);
 
-// Client side TLS as the operator wants it. Throws boost::system::system_error when a file cannot
+// Client side TLS as the operator wants it. Throws std::runtime_error, with its name, when a file cannot
 // be used.
 [[nodiscard]] std::unique_ptr<boost::asio::ssl::context>
 make_tls_context(const config::rest_tls& settings);

@@ -3,8 +3,8 @@
 
 #include "tests/support/proxy_fixture.hpp"
 
-#include <boost/system/system_error.hpp>
 #include <doctest/doctest.h>
+#include <stdexcept>
 
 #include <cstdio>
 #include <ctime>
@@ -122,13 +122,13 @@ TEST_SUITE("listener")
         {
             proxy_fixture second(bound_to({{"127.0.0.1", 0}, {"127.0.0.1", first.port()}}));
         }
-        catch (const boost::system::system_error& e)
+        catch (const std::runtime_error& e)
         {
             text = e.what();
-            CHECK(e.code() == boost::system::errc::address_in_use);
         }
 
         CAPTURE(text);
+        CHECK(text.find("Address already in use") != text.npos);
         CHECK(text.find("listener 'write'") != text.npos);
         CHECK(text.find("127.0.0.1:" + std::to_string(first.port())) != text.npos);
         CHECK(open_descriptors() == descriptors);
@@ -141,7 +141,7 @@ TEST_SUITE("listener")
         {
             proxy_fixture proxy(bound_to({{"192.0.2.1", 5432}}));
         }
-        catch (const boost::system::system_error& e)
+        catch (const std::runtime_error& e)
         {
             text = e.what();
         }

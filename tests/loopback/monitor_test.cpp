@@ -211,6 +211,41 @@ TEST_SUITE("monitor: changes")
         CHECK(std::string(monitor.member("a").write.rule) == "degraded");
     }
 
+    TEST_CASE("the lock of a silent holder is watched closely for as long as it is silent")
+    {
+        fake_cluster cluster(3);
+        cluster["a"].answer("/config", reply::json(R"({"ttl":1})"));
+        cluster["b"].answer("/config", reply::json(R"({"ttl":1})"));
+        cluster["c"].answer("/config", reply::json(R"({"ttl":1})"));
+        auto settings = following({&cluster["b"]});
+        settings.patroni.interval = 500ms;
+        running_monitor monitor(settings);
+        REQUIRE(run_until([&] { return monitor.leads("a"); }));
+        REQUIRE(run_until(
+            [&]
+            {
+                return cluster["a"].requests("/config") + cluster["b"].requests("/config") +
+                           cluster["c"].requests("/config") >
+                       0;
+            }
+        ));
+        cluster["a"].refuse();
+        const auto since = std::chrono::steady_clock::now();
+        REQUIRE(run_until([&] { return std::chrono::steady_clock::now() - since > 2500ms; }));
+        REQUIRE(std::string(monitor.member("a").write.rule) == "degraded");
+
+        // Other bursts end after two ttl, two seconds here. This one must not: 40 listings in a
+        // second and a half, not the three of steady polling.
+        const auto before = cluster["b"].requests("/cluster") + cluster["c"].requests("/cluster");
+        CHECK(run_until(
+            [&] {
+                return cluster["b"].requests("/cluster") + cluster["c"].requests("/cluster") >=
+                       before + 40;
+            },
+            1500ms
+        ));
+    }
+
     TEST_CASE("without the DCS the member that answers 200 to /primary is the primary")
     {
         fake_cluster cluster(2);

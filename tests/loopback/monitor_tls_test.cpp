@@ -3,8 +3,8 @@
 
 #include "tests/support/monitor_fixture.hpp"
 
-#include <boost/system/system_error.hpp>
 #include <doctest/doctest.h>
+#include <stdexcept>
 
 using namespace rolegate;
 using namespace rolegate::support;
@@ -132,7 +132,7 @@ TEST_SUITE("monitor: HTTPS")
              })
         {
             const auto settings = with_tls(following({&seed}), tls);
-            CHECK_THROWS_AS(health::monitor(control, settings, seen), boost::system::system_error);
+            CHECK_THROWS_AS(health::monitor(control, settings, seen), std::runtime_error);
         }
     }
 }
