@@ -23,7 +23,8 @@ refused_by_history(const scene& s, const std::string& name, const member_word& w
             admission::closed,
             "old-timeline",
             "it is on timeline " + std::to_string(*w.timeline) + ", timeline " +
-                std::to_string(s.before.highest_timeline) + " was open before"};
+                std::to_string(s.before.highest_timeline) +
+                " was open before; after a restore from a backup, restart Rolegate"};
     if (!w.timeline && s.before.highest_timeline > 0 && !s.was_open_for_writes(name))
         return grant{
             admission::keep, "timeline-unknown", "it does not say which timeline it is on"};

@@ -31,8 +31,9 @@ bool ends_with_terminate(std::span<const std::byte> seen)
 } // namespace
 
 relay::relay(socket& client, socket& server, buffer_pool& buffers, relay_owner& owner) noexcept
-    : from_client_{client, server, errc::client_reset, {}},
-      from_server_{server, client, errc::server_reset, {}}, buffers_(buffers), owner_(owner)
+    : from_client_{client, server, errc::client_reset, errc::server_reset, {}},
+      from_server_{server, client, errc::server_reset, errc::client_reset, {}}, buffers_(buffers),
+      owner_(owner)
 {
 }
 
@@ -55,36 +56,28 @@ void relay::start(const pgwire::frame_tracker* tracker)
 
 void relay::wait_readable(flow& f)
 {
-    ++waits_;
-    f.from.async_wait(
-        socket::wait_read,
-        [this, &f](const error_code& ec)
-        {
-            --waits_;
-            if (stopping_)
-                waited();
-            else if (ec)
-                finish(f.reset);
-            else
-                on_readable(f);
-        }
-    );
+    wait(f, f.from, socket::wait_read, &relay::on_readable);
 }
 
 void relay::wait_writable(flow& f)
 {
+    wait(f, f.to, socket::wait_write, &relay::on_writable);
+}
+
+void relay::wait(flow& f, socket& on, socket::wait_type kind, void (relay::*then)(flow&))
+{
     ++waits_;
-    f.to.async_wait(
-        socket::wait_write,
-        [this, &f](const error_code& ec)
+    on.async_wait(
+        kind,
+        [this, &f, then](const error_code& ec)
         {
             --waits_;
             if (stopping_)
                 waited();
             else if (ec)
-                finish(f.reset);
+                finish(f.from_broke);
             else
-                on_writable(f);
+                (this->*then)(f);
         }
     );
 }
@@ -101,7 +94,7 @@ void relay::on_readable(flow& f)
         {
             if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
                 break;
-            return finish(f.reset);
+            return finish(f.from_broke);
         }
         const auto size = static_cast<std::size_t>(n);
         f.bytes += size;
@@ -148,7 +141,7 @@ bool relay::pass_on(flow& f, std::size_t size)
             continue;
         if (errno != EAGAIN && errno != EWOULDBLOCK)
         {
-            finish(&f == &from_client_ ? errc::server_reset : errc::client_reset);
+            finish(f.to_broke);
             return false;
         }
         f.parked = buffers_.park();
@@ -179,7 +172,7 @@ void relay::on_writable(flow& f)
             continue;
         if (errno == EAGAIN || errno == EWOULDBLOCK)
             return wait_writable(f);
-        return finish(&f == &from_client_ ? errc::server_reset : errc::client_reset);
+        return finish(f.to_broke);
     }
     buffers_.give_back(std::move(f.parked));
     on_readable(f);

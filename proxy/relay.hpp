@@ -74,7 +74,8 @@ private:
     {
         socket& from;
         socket& to;
-        errc reset;                 // what it means when `from` breaks
+        errc from_broke; // what it means when `from` breaks
+        errc to_broke;
         buffer_pool::buffer parked; // holds what `to` has not taken: [begin, end)
         std::size_t begin = 0;
         std::size_t end = 0;
@@ -83,6 +84,7 @@ private:
     };
 
     void wait_readable(flow& f);
+    void wait(flow& f, socket& on, socket::wait_type kind, void (relay::*then)(flow&));
     void wait_writable(flow& f);
     void on_readable(flow& f);
     void on_writable(flow& f);

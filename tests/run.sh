@@ -173,7 +173,7 @@ for part in "${parts[@]}"; do
         unit)     ctest_part unit release build 'unit|replay' ;;
         loopback) ctest_part loopback release build loopback ;;
         lint)     ctest_part lint release build lint ;;
-        asan)     ctest_part asan asan build/asan 'unit|replay|loopback' ;;
+        asan)     ctest_part asan asan build/asan 'unit|replay|loopback' test_programs ;;
         # What is pure runs on one thread.
         tsan)     ctest_part tsan tsan build/tsan loopback loopback_tests ;;
         fuzz)     fuzz_part ;;
