@@ -47,7 +47,7 @@ step() {
 }
 
 build() {
-    cd "$root" && cmake --preset release && cmake --build --preset release
+    cd "$root" && cmake --preset release && cmake --build --preset release --target rolegate
 }
 
 for argument in "$@"; do
