@@ -13,8 +13,10 @@ namespace rolegate::health
 // now: a holder that stays keeps its `since`.
 //
 // Reports may disagree: they were asked at different moments, or one reporter is cut off and
-// repeats an old view. Then the named holder with the highest timeline of its own wins (a
-// promotion has happened), and failing that the claim that came up last.
+// repeats an old view. Reports that name the same holder (or none) are one claim. The claim that a
+// reporter changed its mind to last wins: a view that only repeats itself never outranks a change.
+// A holder on a lower timeline than one that was a primary when last heard is overtaken: its claim
+// is older than that promotion.
 [[nodiscard]] lock_belief believe_lock(
     const evidence& seen,
     const lock_belief& before,

@@ -5,8 +5,9 @@
 #   tests/run.sh [unit|loopback|cluster|asan|tsan|fuzz|lint|all]...
 #
 # unit      pure tests and the replayed fuzz corpora      loopback  real sockets, scripted servers
-# cluster   a real Patroni cluster on loopback            asan      unit, replay and loopback tests under ASan and UBSan;  tsan  loopback tests under TSan
-# fuzz      each fuzz target for FUZZ_SECONDS (10)        lint      who may include whom, and style
+# cluster   a real Patroni cluster on loopback            lint      who may include whom, and style
+# asan      unit, replay, loopback under ASan and UBSan   tsan      loopback under TSan
+# fuzz      each fuzz target for FUZZ_SECONDS (10)
 #
 # CI=true makes warnings errors. ROLEGATE_TEST_TIMEOUT_SCALE stretches every limit of the tests.
 # The last line is always "N passed, N failed".
@@ -156,7 +157,7 @@ for part in "${parts[@]}"; do
         unit|loopback|asan|tsan|lint) ;;
         cluster) packages+=(cluster) ;;
         fuzz) packages+=(fuzz) ;;
-        -h|--help) sed -n '3,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        -h|--help) sed -n '3,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
         *) echo "run.sh: no part '$part'; parts are unit loopback cluster asan tsan fuzz lint all" >&2; exit 2 ;;
     esac
 done
