@@ -18,10 +18,10 @@ constexpr duration_range request_range{1ms, 1h};
 // How it relates to the interval is validate()'s business.
 constexpr duration_range stale_range{1ms, 24h};
 
-void read_rest_tls(yaml_reader& in, const yaml_node& node, std::optional<rest_tls>& out)
+void read_client_tls(yaml_reader& in, const yaml_node& node, std::optional<client_tls>& out)
 {
     // An empty map is enough to turn HTTPS on.
-    rest_tls& tls = out.emplace();
+    client_tls& tls = out.emplace();
     in.map(
         node,
         {
@@ -50,7 +50,7 @@ void read_patroni(yaml_reader& in, const yaml_node& node, patroni_settings& out)
             {"fast_interval",
              [&](const yaml_node& v) { in.duration(v, out.fast_interval, poll_range); }},
             {"timeout", [&](const yaml_node& v) { in.duration(v, out.timeout, request_range); }},
-            {"tls", [&](const yaml_node& v) { read_rest_tls(in, v, out.tls); }},
+            {"tls", [&](const yaml_node& v) { read_client_tls(in, v, out.tls); }},
         },
         {"address_map"}
     );

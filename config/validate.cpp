@@ -37,7 +37,7 @@ void check_members(const patroni_settings& patroni, const std::string& path, fin
     }
 }
 
-void check_tls(const rest_tls& tls, const std::string& path, findings& out)
+void check_tls(const client_tls& tls, const std::string& path, findings& out)
 {
     const std::string cert = path + "/tls/cert";
     const std::string key = path + "/tls/key";

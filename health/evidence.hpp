@@ -4,6 +4,7 @@
 // what follows from it is decided in decide.hpp alone.
 #pragma once
 
+#include "health/doubt.hpp"
 #include "health/member.hpp"
 
 #include <map>
@@ -38,6 +39,11 @@ struct member_word
     friend bool operator==(const member_word&, const member_word&) = default;
 };
 
+[[nodiscard]] inline bool says_running_primary(const member_word& w) noexcept
+{
+    return w.state == member_state::running && w.role == member_role::primary;
+}
+
 // A member as GET /cluster lists it: the DCS's keys at second hand.
 struct listed_member
 {
@@ -57,12 +63,23 @@ struct listed_member
     friend bool operator==(const listed_member&, const listed_member&) = default;
 };
 
-// Body of GET /cluster.
+// A switchover or failover that somebody has asked for. It is advice: Patroni may refuse it.
+struct planned_switchover
+{
+    std::string from; // "" = a failover, whoever leads
+    std::string to;   // "" = any candidate
+    std::string at;   // ISO 8601 as Patroni wrote it; "" = now
+
+    friend bool operator==(const planned_switchover&, const planned_switchover&) = default;
+};
+
+// Body of GET /cluster, or the same from the keys in the DCS.
 struct cluster_listing
 {
     std::vector<listed_member> members;
     std::string scope; // "" before Patroni 3.2
     bool pause = false;
+    std::optional<planned_switchover> switchover;
 
     // The lock's holder, nullptr when the leader key is absent.
     [[nodiscard]] const listed_member* leader() const noexcept
@@ -92,15 +109,54 @@ struct lock_report
     time_point since{}; // since when this reporter has named this holder (or none)
 };
 
+// The lock at first hand: the cluster's keys in the DCS, as the watch keeps them.
+struct dcs_report
+{
+    const char* source = "";  // "etcd3" or "etcd"; static storage
+    std::string endpoint;     // HOST:PORT that said so last
+    cluster_listing listing;  // an absent member of that name stands for a holder without a key
+    std::uint64_t revision = 0;
+    time_point seen{};  // when the DCS last confirmed the holder; never = nothing known yet
+    time_point since{}; // since when it has named this holder (or none)
+    // The holder keeps the lock until then at least, unless it lets it go itself; later when it is
+    // renewed. Unset: not known.
+    std::optional<time_point> lease_ends;
+    std::optional<std::chrono::milliseconds> ttl; // config.ttl
+    bool failsafe_mode = false;                   // config.failsafe_mode
+    bool connected = false; // the watch stands and the last re-read was answered
+    std::string error;      // why not; "" while connected
+};
+
+// What a member's PostgreSQL says over SQL.
+struct sql_word
+{
+    bool in_recovery = true;
+    std::optional<std::uint32_t> timeline;
+    std::optional<std::int64_t> lsn; // bytes; primary: written, standby: replayed
+    std::string database_system_identifier;
+
+    friend bool operator==(const sql_word&, const sql_word&) = default;
+};
+
+struct sql_report
+{
+    std::optional<sql_word> word; // the last good answer, however old
+    time_point asked{};           // when it was asked for
+    time_point seen{};            // when it was complete
+    std::string error;            // why the last attempt failed; "" = it did not
+};
+
 // What asking one member for its word has brought so far.
 struct word_report
 {
     std::optional<member_word> word; // the last good answer, however old
+    time_point asked{};              // when it was asked for: what it says is not older
     time_point seen{};               // when that answer was complete
     std::optional<bool> holds_lock;  // status 200 or 503 of GET /primary; unset: not asked so
     time_point holds_lock_seen{};
     std::string error; // why the last request failed; "" = it did not
     time_point error_seen{};
+    doubt refusals; // clients that the member has refused
 
     // The last request was answered.
     [[nodiscard]] bool answers() const noexcept { return word && error.empty(); }
@@ -108,8 +164,10 @@ struct word_report
 
 struct evidence
 {
+    std::optional<dcs_report> dcs;                // unset: no DCS is configured
     std::map<std::string, lock_report> reports;   // by the reporter's REST address, HOST:PORT
     std::map<std::string, word_report> words;     // by member name
+    std::map<std::string, sql_report> sql;        // by member name
     std::map<std::string, std::string> addresses; // host name or address -> numeric address
     std::optional<std::chrono::milliseconds> ttl; // the cluster's, from GET /config
 };

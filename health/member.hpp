@@ -35,6 +35,13 @@ enum class member_state
     crashed,
 };
 
+// What live traffic saw of a member. It decides nothing alone: the member is looked at again.
+enum class life_sign
+{
+    ended,   // it ended or reset a session
+    refused, // it refused a connection, or answered a startup packet with "not now"
+};
+
 [[nodiscard]] const char* to_string(member_role r) noexcept;
 [[nodiscard]] const char* to_string(member_state s) noexcept;
 

@@ -77,7 +77,7 @@ bool lock_may_end(const topology& t)
 
 monitor::monitor(asio::io_context& control, const config::cluster_settings& settings, observer& to)
     : control_(control), settings_(settings), policy_(policy_of(settings)), observer_(to),
-      tls_(patroni::make_tls_context(settings.patroni.tls.value_or(config::rest_tls{}))),
+      tls_(patroni::make_tls_context(settings.patroni.tls.value_or(config::client_tls{}))),
       names_(
           control,
           [this]
@@ -117,9 +117,15 @@ void monitor::stop()
     wake_.cancel();
 }
 
-void monitor::hint(const std::string& member)
+void monitor::hint(const std::string& member, life_sign seen)
 {
     const auto now = clock::now();
+    const auto said = seen_.words.find(member);
+    if (seen == life_sign::refused && said != seen_.words.end())
+    {
+        said->second.refusals.refused(now);
+        believe(now);
+    }
     if (now < hinted_until_) // the burst runs already
         return;
     // The last burst over this member has taught nothing: clients with a wrong password, say, must
@@ -311,7 +317,9 @@ void monitor::take_word(
     endpoints_.place_of(e).error.clear();
     auto& w = seen_.words[e.member];
     w.word = *word;
+    w.asked = e.word_asked;
     w.seen = now;
+    w.refusals.spoke(w.asked, says_running_primary(*word), now);
     w.error.clear();
     if (what == question::claim)
     {

@@ -56,9 +56,8 @@ public:
     void start();
     void stop();
 
-    // Live traffic saw `member` refuse, end or reset a session: look again at once. Cheap to call
-    // often.
-    void hint(const std::string& member);
+    // Live traffic saw this of `member`: look again at once. Cheap to call often.
+    void hint(const std::string& member, life_sign seen);
 
     [[nodiscard]] const topology_ptr& believed() const noexcept { return believed_; }
 

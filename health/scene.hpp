@@ -33,6 +33,13 @@ struct scene
         return r && r->answers() && now - r->seen <= rules.fresh_for ? &*r->word : nullptr;
     }
 
+    // It has refused clients since it last spoke: a crash and a restart may lie between.
+    [[nodiscard]] bool doubted(const std::string& name) const
+    {
+        const auto* r = report_of(name);
+        return r && r->refusals.since() != time_point{} && r->asked <= r->refusals.since();
+    }
+
     [[nodiscard]] bool was_open_for_writes(const std::string& name) const
     {
         const auto* m = before.find(name);
@@ -45,11 +52,6 @@ struct scene
         return m && m->read.verdict == admission::open;
     }
 };
-
-[[nodiscard]] inline bool says_running_primary(const member_word& w)
-{
-    return w.state == member_state::running && w.role == member_role::primary;
-}
 
 [[nodiscard]] inline std::string quoted(const std::string& text)
 {

@@ -37,6 +37,13 @@ writer silent_holder(const scene& s, const std::string& name)
 {
     const auto* r = s.report_of(name);
     const std::string error = r && !r->error.empty() ? r->error : "no answer lately";
+    if (s.doubted(name))
+        return {
+            name,
+            {admission::keep,
+             "refuses",
+             "holds the leader lock, but has refused clients, and its REST API is silent: " +
+                 error}};
     if (s.was_open_for_writes(name) && r && r->word && says_running_primary(*r->word))
         return {
             name,
@@ -73,6 +80,14 @@ writer holder_of_lock(const scene& s)
     if (s.report_of(name)->seen < s.lock.since && !s.was_open_for_writes(name))
         return {
             name, {admission::keep, "word-too-old", "has the leader lock, waiting for its word"}};
+    // A server that was killed comes back read-only before it is promoted again.
+    if (s.doubted(name))
+        return {
+            name,
+            {admission::keep,
+             "refuses",
+             "holds the leader lock, but has refused clients since it said that it is a running "
+             "primary"}};
     return {
         name, {admission::open, "lock-and-word", "holds the leader lock and is a running primary"}};
 }

@@ -111,8 +111,13 @@ void server::make_workers()
     std::vector<health::topology_ptr> beliefs;
     for (const auto& m : monitors_)
         beliefs.push_back(m->believed());
-    const auto hints = [this](std::size_t cluster, const std::string& member)
-    { asio::post(control_, [this, cluster, member] { monitors_[cluster]->hint(member); }); };
+    const auto hints =
+        [this](std::size_t cluster, const std::string& member, health::life_sign seen)
+    {
+        asio::post(
+            control_, [this, cluster, member, seen] { monitors_[cluster]->hint(member, seen); }
+        );
+    };
     for (std::size_t i = 0; i < count; ++i)
         workers_.push_back(
             std::make_unique<worker>(i, count, beliefs, settings_.listeners.size(), hints)

@@ -199,7 +199,7 @@ asio::awaitable<bool> session::start_up()
             co_return false;
         if (heard && !worth_another_try(first.sqlstate))
             break;
-        lose_server();
+        lose_server(heard ? health::life_sign::refused : health::life_sign::ended);
     }
     const auto answer_bytes = pgwire::bytes(answer);
     co_return co_await tell_client(answer_bytes);
@@ -269,7 +269,7 @@ void session::on_relay_end(errc why)
     if (why_ == errc::none)
         why_ = why;
     if (why_ == errc::server_ended || why_ == errc::server_reset)
-        worker_.hint(listener_.cluster, member_);
+        worker_.hint(listener_.cluster, member_, health::life_sign::ended);
 
     auto words = relay_->take_unsent();
     if (relay_->can_say_last_words())

@@ -5,6 +5,7 @@
 // thread; the worker owns the session and calls it about what it cannot see itself.
 #pragma once
 
+#include "health/member.hpp"
 #include "proxy/handshake.hpp"
 #include "proxy/listener.hpp"
 #include "proxy/relay.hpp"
@@ -87,13 +88,13 @@ private:
 
     awaitable<bool> reach_server();
     awaitable<bool> hold(time_point until);
-    awaitable<bool>
+    awaitable<boost::system::error_code>
     connect_to(const std::string& name, const std::string& address, std::uint16_t port);
     awaitable<bool> ask_server(pgwire::bytes data);
     awaitable<bool> tell_server(pgwire::bytes data);
     awaitable<bool> hear_server(std::size_t at_least);
     awaitable<bool> tell_client(pgwire::bytes data);
-    void lose_server();
+    void lose_server(health::life_sign seen = health::life_sign::ended);
     time_point rest_members(time_point now);
     void end_hold(const char* result);
 

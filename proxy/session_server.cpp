@@ -77,15 +77,18 @@ asio::awaitable<bool> session::reach_server()
         }
         const auto name = to.member->name;
         const auto address = to.member->address;
-        const bool connected = co_await connect_to(name, address, to.member->port);
-        if (connected)
+        const error_code ec = co_await connect_to(name, address, to.member->port);
+        if (!ec)
         {
             end_hold("routed");
             co_return true;
         }
         if (why_ != errc::none)
             co_return false;
-        lose_server();
+        lose_server(
+            ec == asio::error::connection_refused ? health::life_sign::refused
+                                                  : health::life_sign::ended
+        );
     }
 }
 
@@ -148,29 +151,32 @@ void session::end_hold(const char* result)
     waited_ += took;
 }
 
-asio::awaitable<bool>
+asio::awaitable<error_code>
 session::connect_to(const std::string& name, const std::string& address, std::uint16_t port)
 {
     phase_ = phase::connect;
     member_ = name;
     asio::ip::tcp::endpoint to;
-    if (open_for(server_, address, port, listener_.settings, to))
-        co_return false;
+    error_code ec = open_for(server_, address, port, listener_.settings, to);
+    if (ec)
+        co_return ec;
 
     const auto began = std::chrono::steady_clock::now();
     set_deadline(deadline::connect, listener_.settings.timeouts.connect);
-    auto [ec] = co_await server_.async_connect(to, nothrow);
+    std::tie(ec) = co_await server_.async_connect(to, nothrow);
     clear_deadline();
     connecting_ = std::chrono::steady_clock::now() - began;
-    if (why_ != errc::none || ec || !server_.is_open())
-        co_return false;
+    if (!ec && (why_ != errc::none || !server_.is_open()))
+        ec = asio::error::operation_aborted;
+    if (ec)
+        co_return ec;
     routed_ = std::chrono::steady_clock::now();
     worker_.stats_of(listener_).members[member_].connect_seconds.observe(seconds(connecting_));
-    co_return true;
+    co_return error_code{};
 }
 
 // The server is not to be had now: the monitor should look, and this member rests a little.
-void session::lose_server()
+void session::lose_server(health::life_sign seen)
 {
     error_code ignored;
     server_.close(ignored);
@@ -180,7 +186,7 @@ void session::lose_server()
     // We left it because it lost the role: that is no refusal, and nothing to look at again.
     if (std::exchange(o.role_gone, false))
         return member_.clear();
-    worker_.hint(listener_.cluster, member_);
+    worker_.hint(listener_.cluster, member_, seen);
     auto r = std::ranges::find(o.refusals, member_, &refusal::member);
     if (r == o.refusals.end())
         r = o.refusals.insert(r, {member_, {}, {}});

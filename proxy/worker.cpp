@@ -222,14 +222,15 @@ asio::awaitable<std::size_t> worker::count_sessions()
     co_return waiting_.size() + relaying_.size();
 }
 
-void worker::hint(std::size_t cluster, const std::string& member)
+void worker::hint(std::size_t cluster, const std::string& member, health::life_sign seen)
 {
     const auto now = std::chrono::steady_clock::now();
-    if (member == last_hinted_ && now - last_hint_ < hint_every)
+    if (member == last_hinted_ && seen == last_sign_ && now - last_hint_ < hint_every)
         return;
     last_hint_ = now;
     last_hinted_ = member;
-    hints_(cluster, member);
+    last_sign_ = seen;
+    hints_(cluster, member, seen);
 }
 
 void worker::report(const std::exception_ptr& e) const

@@ -26,9 +26,9 @@ namespace rolegate::proxy
 class worker
 {
 public:
-    // Live traffic's hint that a member should be looked at: (cluster index, member). Called on
-    // the worker's thread, at most every few milliseconds a member.
-    using hint_sink = std::function<void(std::size_t, const std::string&)>;
+    // Live traffic's hint that a member should be looked at: (cluster index, member, why). Called
+    // on the worker's thread, at most every few milliseconds a member.
+    using hint_sink = std::function<void(std::size_t, const std::string&, health::life_sign)>;
 
     worker(
         std::size_t index,
@@ -70,7 +70,7 @@ public:
     [[nodiscard]] listener_stats& stats_of(const listener_state& l) { return stats_[l.index]; }
     [[nodiscard]] buffer_pool& buffers() noexcept { return buffers_; }
 
-    void hint(std::size_t cluster, const std::string& member);
+    void hint(std::size_t cluster, const std::string& member, health::life_sign seen);
     void report(const std::exception_ptr& e) const;
 
 private:
@@ -102,6 +102,7 @@ private:
     bool shutting_down_ = false;
     session::time_point last_hint_{};
     std::string last_hinted_;
+    health::life_sign last_sign_{};
 };
 
 } // namespace rolegate::proxy

@@ -126,7 +126,7 @@ rest_get(rest_target to, std::string path, std::chrono::milliseconds timeout)
     co_return co_await exchange(stream, to, path);
 }
 
-std::unique_ptr<asio::ssl::context> make_tls_context(const config::rest_tls& settings)
+std::unique_ptr<asio::ssl::context> make_tls_context(const config::client_tls& settings)
 {
     auto context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_client);
     context->set_options(

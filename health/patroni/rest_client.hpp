@@ -43,6 +43,6 @@ rest_get(rest_target to, std::string path, std::chrono::milliseconds timeout);
 // Client side TLS as the operator wants it. Throws std::runtime_error, with its name, when a file cannot
 // be used.
 [[nodiscard]] std::unique_ptr<boost::asio::ssl::context>
-make_tls_context(const config::rest_tls& settings);
+make_tls_context(const config::client_tls& settings);
 
 } // namespace rolegate::health::patroni

@@ -21,7 +21,7 @@ BANNED_FOLDER_NAMES = {"common", "util", "utils"}
 # No I/O, no clock, no threads: tested in milliseconds and fuzzed.
 PURE = (
     "config/settings.hpp", "config/units.*",
-    "health/decide.*", "health/lock.*", "health/schedule.*", "health/topology.*",
+    "health/decide.*", "health/doubt.*", "health/lock.*", "health/schedule.*", "health/topology.*",
     "health/member.*", "health/evidence.*", "health/scene.*", "health/writer.*", "health/reader.*",
     "health/patroni/*_body.*", "health/patroni/json_fields.*",
     "proxy/handshake.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",

@@ -9,6 +9,7 @@ using namespace rolegate;
 using namespace rolegate::support;
 using namespace std::chrono_literals;
 using health::admission;
+using health::life_sign;
 
 TEST_SUITE("monitor: discovery")
 {
@@ -307,6 +308,25 @@ TEST_SUITE("monitor: changes")
     }
 }
 
+TEST_SUITE("monitor: life")
+{
+    TEST_CASE("a primary that has refused clients is open again by a newer word only")
+    {
+        fake_cluster cluster(2);
+        auto settings = following({&cluster["b"]});
+        running_monitor monitor(settings);
+        REQUIRE(run_until([&] { return monitor.leads("a"); }));
+        cluster["a"].answer("", reply::silence());
+
+        monitor.hint("a", life_sign::refused);
+        REQUIRE(run_until([&] { return monitor.member("a").write.verdict == admission::keep; }));
+        CHECK(std::string(monitor.member("a").write.rule) == "refuses");
+
+        cluster.lead("a");
+        CHECK(run_until([&] { return monitor.leads("a"); }));
+    }
+}
+
 TEST_SUITE("monitor: pace")
 {
     TEST_CASE("a settled cluster is asked at the interval, and in a burst after a hint")
@@ -319,7 +339,7 @@ TEST_SUITE("monitor: pace")
         REQUIRE(run_until([&] { return cluster["a"].requests("/patroni") >= 1; }));
         const auto calm = cluster["a"].requests("/patroni");
 
-        monitor.hint("a");
+        monitor.hint("a", life_sign::ended);
 
         CHECK(run_until([&] { return cluster["a"].requests("/patroni") >= calm + 5; }, 900ms));
     }
@@ -331,7 +351,7 @@ TEST_SUITE("monitor: pace")
         settings.patroni.interval = 1h;
         running_monitor monitor(settings);
         REQUIRE(run_until([&] { return monitor.leads("a"); }));
-        monitor.hint("a");
+        monitor.hint("a", life_sign::ended);
         REQUIRE(run_until([&] { return cluster["a"].requests("/patroni") >= 3; }));
 
         std::size_t last = 0;
@@ -362,7 +382,7 @@ TEST_SUITE("monitor: pace")
         REQUIRE(run_until(
             [&]
             {
-                monitor.hint("a");
+                monitor.hint("a", life_sign::ended);
                 return cluster["a"].requests() + cluster["b"].requests() > 100;
             }
         ));

@@ -21,7 +21,7 @@ const certificates& pki()
     return made;
 }
 
-config::cluster_settings with_tls(config::cluster_settings s, const config::rest_tls& tls)
+config::cluster_settings with_tls(config::cluster_settings s, const config::client_tls& tls)
 {
     s.patroni.tls = tls;
     return s;
@@ -43,7 +43,7 @@ TEST_SUITE("monitor: HTTPS")
     TEST_CASE("a client certificate is shown where one is asked for")
     {
         fake_cluster cluster(2, pki().for_server(true));
-        const config::rest_tls tls{pki().ca(), pki().client_cert(), pki().client_key(), true};
+        const config::client_tls tls{pki().ca(), pki().client_cert(), pki().client_key(), true};
         running_monitor monitor(with_tls(following({&cluster["a"]}), tls));
 
         CHECK(run_until([&] { return monitor.leads("a"); }));
@@ -61,7 +61,7 @@ TEST_SUITE("monitor: HTTPS")
     TEST_CASE("another CA: the certificate is refused, and the error says so")
     {
         fake_cluster cluster(1, pki().for_server());
-        const config::rest_tls tls{pki().other_ca(), "", "", true};
+        const config::client_tls tls{pki().other_ca(), "", "", true};
         running_monitor monitor(with_tls(following({&cluster["a"]}), tls));
 
         CHECK(run_until(
@@ -77,7 +77,7 @@ TEST_SUITE("monitor: HTTPS")
     TEST_CASE("another CA is no matter with verify off")
     {
         fake_cluster cluster(1, pki().for_server());
-        const config::rest_tls tls{pki().other_ca(), "", "", false};
+        const config::client_tls tls{pki().other_ca(), "", "", false};
         running_monitor monitor(with_tls(following({&cluster["a"]}), tls));
 
         CHECK(run_until([&] { return monitor.leads("a"); }));
@@ -126,9 +126,9 @@ TEST_SUITE("monitor: HTTPS")
         recorder seen;
         fake_patroni seed;
         for (const auto& tls : {
-                 config::rest_tls{"/nonexistent/ca.crt", "", "", true},
-                 config::rest_tls{pki().ca(), "/nonexistent/client.crt", pki().client_key(), true},
-                 config::rest_tls{pki().ca(), pki().client_cert(), pki().ca(), true},
+                 config::client_tls{"/nonexistent/ca.crt", "", "", true},
+                 config::client_tls{pki().ca(), "/nonexistent/client.crt", pki().client_key(), true},
+                 config::client_tls{pki().ca(), pki().client_cert(), pki().ca(), true},
              })
         {
             const auto settings = with_tls(following({&seed}), tls);

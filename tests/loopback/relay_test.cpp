@@ -398,6 +398,7 @@ TEST_SUITE("relay: ends")
         CHECK(server.received() == startup() + query("select 1") + terminate());
         CHECK(run_until([&] { return proxy.ended("SD") == 1; }));
         CHECK(proxy.hints() == std::vector<std::string>{"a"});
+        CHECK(proxy.signs().front() == health::life_sign::ended);
     }
 
     TEST_CASE("a long answer before the server's FIN arrives whole at a slow client")

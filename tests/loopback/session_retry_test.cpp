@@ -50,6 +50,7 @@ TEST_SUITE("session: another try")
         const auto hints = proxy.hints();
         REQUIRE(!hints.empty());
         CHECK(hints.front() == "a");
+        CHECK(proxy.signs().front() == health::life_sign::refused);
     }
 
     TEST_CASE("the only member is tried again until it listens")

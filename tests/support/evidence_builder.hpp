@@ -141,9 +141,18 @@ public:
     story& says(const std::string& name, health::member_word w)
     {
         auto& r = seen.words[name];
+        r.refusals.spoke(now, says_running_primary(w), now);
         r.word = std::move(w);
+        r.asked = now;
         r.seen = now;
         r.error.clear();
+        return *this;
+    }
+
+    // Clients are refused by this member.
+    story& refuses(const std::string& name)
+    {
+        seen.words[name].refusals.refused(now);
         return *this;
     }
 

@@ -110,9 +110,9 @@ public:
     running_monitor(const running_monitor&) = delete;
     running_monitor& operator=(const running_monitor&) = delete;
 
-    void hint(const std::string& member)
+    void hint(const std::string& member, health::life_sign seen)
     {
-        boost::asio::post(control_, [this, member] { monitor_.hint(member); });
+        boost::asio::post(control_, [this, member, seen] { monitor_.hint(member, seen); });
     }
 
     void stop()

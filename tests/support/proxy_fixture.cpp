@@ -65,10 +65,11 @@ proxy_fixture::proxy_fixture(config::listener_settings settings, std::size_t wor
     std::vector<proxy::worker*> all;
     for (std::size_t i = 0; i < workers; ++i)
     {
-        const auto take_hint = [this](std::size_t, const std::string& member)
+        const auto take_hint = [this](std::size_t, const std::string& member, health::life_sign seen)
         {
             const std::lock_guard lock(hints_mutex_);
             hints_.push_back(member);
+            signs_.push_back(seen);
         };
         const std::vector<health::topology_ptr> beliefs{first};
         workers_.push_back(std::make_unique<proxy::worker>(i, workers, beliefs, 1, take_hint));
@@ -215,6 +216,12 @@ std::size_t proxy_fixture::parked()
         sum += answer_of(answer->get_future());
     }
     return sum;
+}
+
+std::vector<health::life_sign> proxy_fixture::signs() const
+{
+    const std::lock_guard lock(hints_mutex_);
+    return signs_;
 }
 
 std::vector<std::string> proxy_fixture::hints() const

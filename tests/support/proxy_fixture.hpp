@@ -66,6 +66,7 @@ public:
     [[nodiscard]] std::size_t relaying(); // sessions counted as some member's
     [[nodiscard]] std::size_t parked();   // relay buffers that hold bytes
     [[nodiscard]] std::vector<std::string> hints() const;
+    [[nodiscard]] std::vector<health::life_sign> signs() const; // the hints' reasons
 
     // Sessions ended with these two letters, whatever their member.
     [[nodiscard]] std::size_t ended(const std::string& termination);
@@ -79,6 +80,7 @@ private:
     proxy::listener_state state_;
     mutable std::mutex hints_mutex_;
     std::vector<std::string> hints_;
+    std::vector<health::life_sign> signs_;
     std::vector<std::unique_ptr<proxy::worker>> workers_;
     std::unique_ptr<proxy::listener> listener_;
     std::vector<std::string> bound_;

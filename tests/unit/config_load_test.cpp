@@ -150,9 +150,9 @@ shutdown_timeout: 0
     CHECK(b.patroni.interval == 3s);
     CHECK(b.patroni.fast_interval == 20ms);
     CHECK(b.patroni.timeout == 4s);
-    CHECK(b.patroni.tls == rest_tls{"/ca", "/cert", "/key", false});
+    CHECK(b.patroni.tls == client_tls{"/ca", "/cert", "/key", false});
     CHECK(s.clusters[1].name == "a");
-    CHECK(s.clusters[1].patroni.tls == rest_tls{});
+    CHECK(s.clusters[1].patroni.tls == client_tls{});
 
     REQUIRE(s.listeners.size() == 1);
     const listener_settings& l = s.listeners[0];

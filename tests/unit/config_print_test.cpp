@@ -95,11 +95,11 @@ TEST_CASE("what is printed is read back as it was")
     s.clusters[0].patroni.interval = 1500ms;
     s.clusters[0].patroni.fast_interval = 75ms;
     s.clusters[0].patroni.timeout = 90s;
-    s.clusters[0].patroni.tls = rest_tls{"/ca", "/cert", "/key", false};
+    s.clusters[0].patroni.tls = client_tls{"/ca", "/cert", "/key", false};
     s.clusters[0].stale_after = 61s;
     s.clusters.push_back(s.clusters[0]);
     s.clusters[1].name = "other";
-    s.clusters[1].patroni.tls = rest_tls{};
+    s.clusters[1].patroni.tls = client_tls{};
     s.listeners.push_back(s.listeners[0]);
     s.listeners[1].name = "read";
     s.listeners[1].bind = {{"127.0.0.1", 0}};
@@ -136,7 +136,7 @@ TEST_CASE("text that means something to YAML or to the expansion survives")
         CAPTURE(text);
         settings s = small_settings();
         s.clusters[0].patroni.scope = text;
-        s.clusters[0].patroni.tls = rest_tls{text, text, text, true};
+        s.clusters[0].patroni.tls = client_tls{text, text, text, true};
         check_round_trip(s);
     }
 }

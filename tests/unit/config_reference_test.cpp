@@ -92,7 +92,7 @@ settings full_settings()
     cluster_settings cluster;
     cluster.name = "main";
     cluster.patroni.members = {{"10.0.3.141", 8008}, {"10.0.3.201", 8008}, {"10.0.3.68", 8008}};
-    cluster.patroni.tls = rest_tls{};
+    cluster.patroni.tls = client_tls{};
     cluster.stale_after = 10s;
     s.clusters.push_back(cluster);
     listener_settings listener;

@@ -103,7 +103,7 @@ TEST_CASE("the intervals of polling and staleness are ordered")
 TEST_CASE("certificate and key come together")
 {
     settings s = sound_settings();
-    s.clusters[0].patroni.tls = rest_tls{};
+    s.clusters[0].patroni.tls = client_tls{};
     CHECK(validate(s).empty());
 
     s.clusters[0].patroni.tls->cert = "client.crt";
