@@ -134,11 +134,19 @@ parsed_address parse_member(std::string_view text)
         return refuse(
             "expected HOST:PORT, not a URL (tls: {} turns HTTPS on), got " + quoted(text)
         );
+    return parse_host_port(text, 8008);
+}
+
+parsed_address parse_host_port(std::string_view text, std::uint16_t usual_port)
+{
+    const std::string port = ":" + std::to_string(usual_port);
     const auto parts = split(text);
     if (!parts || parts->port == 0)
-        return refuse("expected HOST:PORT such as 10.0.0.1:8008, got " + quoted(text));
+        return refuse("expected HOST:PORT such as 10.0.0.1" + port + ", got " + quoted(text));
     if (needs_brackets(*parts))
-        return refuse("an IPv6 address stands in brackets such as [::1]:8008, got " + quoted(text));
+        return refuse(
+            "an IPv6 address stands in brackets such as [::1]" + port + ", got " + quoted(text)
+        );
     if (const auto ip = ip_of(*parts))
         return {host_port{*ip, parts->port}, {}};
 

@@ -26,6 +26,9 @@ struct parsed_address
 // Whom to ask: a name or an IP address, port 1..65535.
 [[nodiscard]] parsed_address parse_member(std::string_view text);
 
+// The same for anything else that is asked; errors show `usual_port` as their example.
+[[nodiscard]] parsed_address parse_host_port(std::string_view text, std::uint16_t usual_port);
+
 // The form the parsers read back; IPv6 in brackets.
 [[nodiscard]] std::string format_address(const host_port& address);
 

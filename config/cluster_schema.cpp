@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "config/schema.hpp"
 
+#include "config/quote.hpp"
+
 #include <chrono>
 
 namespace rolegate::config
@@ -39,6 +41,12 @@ void read_members(yaml_reader& in, const yaml_node& node, std::vector<host_port>
     in.list(node, "a list such as [10.0.0.1:8008]", read);
 }
 
+// In Patroni's own file everything is Patroni's, so the DCS is easily put here.
+void refuse_inside(yaml_reader& in, const yaml_node& node)
+{
+    in.fail(node, node.key_at, quoted(node.key) + " belongs beside 'patroni', not inside it");
+}
+
 void read_patroni(yaml_reader& in, const yaml_node& node, patroni_settings& out)
 {
     in.map(
@@ -51,10 +59,47 @@ void read_patroni(yaml_reader& in, const yaml_node& node, patroni_settings& out)
              [&](const yaml_node& v) { in.duration(v, out.fast_interval, poll_range); }},
             {"timeout", [&](const yaml_node& v) { in.duration(v, out.timeout, request_range); }},
             {"tls", [&](const yaml_node& v) { read_client_tls(in, v, out.tls); }},
+            {"dcs", [&](const yaml_node& v) { refuse_inside(in, v); }},
+            {"sql", [&](const yaml_node& v) { refuse_inside(in, v); }},
         },
         {"address_map"}
     );
-    in.require(node, {"members"});
+}
+
+void read_stale_after(yaml_reader& in, const yaml_node& node, std::optional<milliseconds>& out)
+{
+    milliseconds value{};
+    in.duration(node, value, stale_range);
+    if (!in.failed(node))
+        out = value;
+}
+
+void read_dcs_loss(yaml_reader& in, const yaml_node& node, dcs_loss& out)
+{
+    if (const auto word = in.choice(node, {"rest", "fence"}))
+        out = *word == "fence" ? dcs_loss::fence : dcs_loss::rest;
+}
+
+void read_stale_action(yaml_reader& in, const yaml_node& node, stale_action& out)
+{
+    if (const auto word = in.choice(node, {"refuse_new", "shutdown_sessions"}))
+        out = *word == "refuse_new" ? stale_action::refuse_new : stale_action::shutdown_sessions;
+}
+
+// What must be there depends on what else is: a DCS knows the members.
+void require_members(yaml_reader& in, const yaml_node& cluster)
+{
+    // Whoever asked for another kind, or put the DCS into the wrong place, has been told; "missing"
+    // would only send him in circles.
+    const yaml_node* const patroni = cluster.find("patroni");
+    for (const std::string_view key : {"dcs", "postgres", "tcp"})
+    {
+        if (cluster.find(key) != nullptr || (patroni != nullptr && patroni->find(key) != nullptr))
+            return;
+    }
+    in.require(cluster, {"patroni"});
+    if (patroni != nullptr)
+        in.require(*patroni, {"members"});
 }
 
 } // namespace
@@ -63,32 +108,20 @@ cluster_settings read_cluster(yaml_reader& in, const yaml_node& node)
 {
     cluster_settings out;
     out.name = node.key;
-    const auto read_stale_after = [&](const yaml_node& v)
-    {
-        milliseconds value{};
-        in.duration(v, value, stale_range);
-        if (!in.failed(v))
-            out.stale_after = value;
-    };
     // `address_map` may come to stand here or beside the members, so both places know it.
     in.map(
         node,
         {
             {"patroni", [&](const yaml_node& v) { read_patroni(in, v, out.patroni); }},
-            {"stale_after", read_stale_after},
+            {"dcs", [&](const yaml_node& v) { out.dcs = read_dcs(in, v); }},
+            {"sql", [&](const yaml_node& v) { out.sql = read_sql(in, v); }},
+            {"stale_after", [&](const yaml_node& v) { read_stale_after(in, v, out.stale_after); }},
+            {"on_dcs_loss", [&](const yaml_node& v) { read_dcs_loss(in, v, out.on_dcs_loss); }},
+            {"on_stale", [&](const yaml_node& v) { read_stale_action(in, v, out.on_stale); }},
         },
-        {"dcs",
-         "postgres",
-         "tcp",
-         "address_map",
-         "default_member",
-         "member_options",
-         "on_dcs_loss",
-         "on_stale"}
+        {"postgres", "tcp", "address_map", "default_member", "member_options"}
     );
-    // Whoever asked for another kind has been told; "missing" would only send him in circles.
-    if (node.find("postgres") == nullptr && node.find("tcp") == nullptr)
-        in.require(node, {"patroni"});
+    require_members(in, node);
     return out;
 }
 

@@ -2,32 +2,19 @@
 #include "config/load.hpp"
 
 #include "config/schema.hpp"
+#include "config/text_file.hpp"
 #include "config/validate.hpp"
 #include "config/yaml_reader.hpp"
 #include "config/yaml_tree.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <charconv>
-#include <cstdio>
 #include <cstdlib>
-#include <memory>
-#include <system_error>
 
 namespace rolegate::config
 {
 namespace
 {
-
-// A thousand listeners take a tenth of it; more is another file than the one that was meant.
-constexpr std::size_t max_bytes = std::size_t{1} << 20;
-constexpr const char* too_large = "larger than 1MB";
-
-struct file_closer
-{
-    void operator()(std::FILE* f) const noexcept { std::fclose(f); }
-};
 
 // validate() names keys as paths from the root ("listeners/write/bind/0"), because it knows no
 // YAML. The tree still stands, so a path is looked up when there is something to complain about.
@@ -104,9 +91,9 @@ environment process_environment()
 load_result load_text(std::string_view yaml, const std::string& file, const environment& env)
 {
     load_result out;
-    if (yaml.size() > max_bytes)
+    if (yaml.size() > max_file_bytes)
     {
-        out.problems.push_back({file, 0, 0, too_large});
+        out.problems.push_back({file, 0, 0, "larger than 1MB"});
         return out;
     }
 
@@ -140,30 +127,12 @@ load_result load_text(std::string_view yaml, const std::string& file, const envi
 
 load_result load_file(const std::string& path, const environment& env)
 {
-    const auto cannot_read = [&path](int error)
-    {
-        load_result out;
-        out.problems.push_back({path, 0, 0, "cannot read: " + std::system_category().message(error)}
-        );
-        return out;
-    };
-
-    const std::unique_ptr<std::FILE, file_closer> in(std::fopen(path.c_str(), "re"));
-    if (!in)
-        return cannot_read(errno);
-    std::string text;
-    std::array<char, 16384> chunk{};
-    // Not by the size the file system tells: pipes have none.
-    while (text.size() <= max_bytes)
-    {
-        const std::size_t n = std::fread(chunk.data(), 1, chunk.size(), in.get());
-        text.append(chunk.data(), n);
-        if (n < chunk.size())
-            break;
-    }
-    if (std::ferror(in.get()) != 0)
-        return cannot_read(errno);
-    return load_text(text, path, env);
+    const file_text file = read_text_file(path);
+    if (file.value)
+        return load_text(*file.value, path, env);
+    load_result out;
+    out.problems.push_back({path, 0, 0, file.error});
+    return out;
 }
 
 } // namespace rolegate::config

@@ -113,6 +113,46 @@ private:
     std::string out_;
 };
 
+// What is printed is shown to others and kept in logs; that there is a secret may be known.
+std::string as_secret(std::string_view text)
+{
+    return text.empty() ? "\"\"" : "\"*****\"";
+}
+
+void print_dcs(printer& to, const dcs_settings& dcs)
+{
+    to.line(2, "dcs");
+    to.line(3, "scope", in_quotes(dcs.scope));
+    to.line(3, "namespace", in_quotes(dcs.name_space));
+    if (dcs.group)
+        to.line(3, "group", std::to_string(*dcs.group));
+    to.line(3, dcs.kind == dcs_kind::etcd ? "etcd" : "etcd3");
+    to.line(4, "hosts", as_list(dcs.hosts));
+    to.line(4, "protocol", dcs.tls ? "https" : "http");
+    to.line(4, "username", in_quotes(dcs.username));
+    to.line(4, "password", as_secret(dcs.password));
+    if (dcs.tls)
+    {
+        to.line(4, "cacert", in_quotes(dcs.tls->ca));
+        to.line(4, "cert", in_quotes(dcs.tls->cert));
+        to.line(4, "key", in_quotes(dcs.tls->key));
+        to.line(4, "verify", dcs.tls->verify ? "true" : "false");
+    }
+}
+
+void print_sql(printer& to, const sql_settings& sql)
+{
+    to.line(2, "sql");
+    to.line(3, "user", in_quotes(sql.user));
+    to.line(3, "dbname", in_quotes(sql.dbname));
+    to.line(3, "password", as_secret(sql.password));
+    to.line(3, "passfile", in_quotes(sql.passfile));
+    to.line(3, "sslmode", as_text(sql.sslmode));
+    to.line(3, "sslrootcert", in_quotes(sql.sslrootcert));
+    to.line(3, "sslcert", in_quotes(sql.sslcert));
+    to.line(3, "sslkey", in_quotes(sql.sslkey));
+}
+
 void print_cluster(printer& to, const cluster_settings& cluster)
 {
     const patroni_settings& patroni = cluster.patroni;
@@ -131,11 +171,21 @@ void print_cluster(printer& to, const cluster_settings& cluster)
         to.line(4, "key", in_quotes(patroni.tls->key));
         to.line(4, "verify", patroni.tls->verify ? "true" : "false");
     }
+    if (cluster.dcs)
+        print_dcs(to, *cluster.dcs);
+    if (cluster.sql)
+        print_sql(to, *cluster.sql);
     // The default is a rule, not a value; it can only be told.
     if (cluster.stale_after)
         to.line(2, "stale_after", format_duration(*cluster.stale_after));
     else
         to.comment(2, "stale_after: the cluster's ttl, else 10s");
+    to.line(2, "on_dcs_loss", cluster.on_dcs_loss == dcs_loss::rest ? "rest" : "fence");
+    to.line(
+        2,
+        "on_stale",
+        cluster.on_stale == stale_action::refuse_new ? "refuse_new" : "shutdown_sessions"
+    );
 }
 
 void print_listener(printer& to, const listener_settings& listener)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 //
 // The effective configuration as YAML, every default filled in; load_text() reads it back to an
-// equal value. Secrets are never printed (there are none yet but paths).
+// equal value, but for secrets: those are shown as ***** and never printed.
 #pragma once
 
 #include "config/settings.hpp"

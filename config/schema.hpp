@@ -17,6 +17,10 @@ namespace rolegate::config
 
 [[nodiscard]] cluster_settings read_cluster(yaml_reader& in, const yaml_node& node);
 
+[[nodiscard]] dcs_settings read_dcs(yaml_reader& in, const yaml_node& node);
+
+[[nodiscard]] sql_settings read_sql(yaml_reader& in, const yaml_node& node);
+
 [[nodiscard]] listener_settings read_listener(yaml_reader& in, const yaml_node& node);
 
 [[nodiscard]] host_port read_bind(yaml_reader& in, const yaml_node& node);

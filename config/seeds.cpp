@@ -12,18 +12,19 @@ namespace rolegate::config
 namespace
 {
 
-// In the order in which their problems are shown.
-constexpr std::array<std::string_view, 4> option_names{
-    "--patroni", "--write-bind", "--read-bind", "--admin-bind"};
+constexpr std::string_view seeds_name = "--patroni";
 
-// Which option set what a finding complains about.
-std::string_view option_of(std::string_view key)
+// In the order in which their problems are shown.
+constexpr std::array<std::string_view, 3> bind_names{"--write-bind", "--read-bind", "--admin-bind"};
+
+// Which option set what a finding complains about; `source` is that of the cluster.
+std::string_view option_of(std::string_view key, std::string_view source)
 {
     if (key.starts_with("clusters/"))
-        return option_names[0];
+        return source;
     if (key.starts_with("listeners/write/"))
-        return option_names[1];
-    return key.starts_with("listeners/read/") ? option_names[2] : option_names[3];
+        return bind_names[0];
+    return key.starts_with("listeners/read/") ? bind_names[1] : bind_names[2];
 }
 
 class seed_reader
@@ -54,7 +55,7 @@ std::vector<host_port> read_members(seed_reader& in, std::string_view list)
     for (;;)
     {
         const std::size_t comma = list.find(',');
-        out.push_back(in.take(option_names[0], parse_member(list.substr(0, comma))));
+        out.push_back(in.take(seeds_name, parse_member(list.substr(0, comma))));
         if (comma == std::string_view::npos)
             return out;
         list.remove_prefix(comma + 1);
@@ -77,25 +78,32 @@ load_result settings_from_seeds(const seed_options& options)
 {
     load_result out;
     seed_reader in(out);
-
     cluster_settings cluster;
     cluster.name = "main";
     cluster.patroni.members = read_members(in, options.patroni);
     out.value.clusters.push_back(std::move(cluster));
+    add_listeners(out, std::string(seeds_name), options.binds);
+    return out;
+}
 
-    host_port write = in.take(option_names[1], parse_bind(options.write_bind));
-    host_port read = in.take(option_names[2], parse_bind(options.read_bind));
+void add_listeners(load_result& out, const std::string& source, const bind_options& options)
+{
+    seed_reader in(out);
+    host_port write = in.take(bind_names[0], parse_bind(options.write_bind));
+    host_port read = in.take(bind_names[1], parse_bind(options.read_bind));
     out.value.listeners.push_back(make_listener("write", std::move(write), listener_role::primary));
     out.value.listeners.push_back(make_listener("read", std::move(read), listener_role::replica));
-    out.value.admin.bind = in.take(option_names[3], parse_bind(options.admin_bind));
+    out.value.admin.bind = in.take(bind_names[2], parse_bind(options.admin_bind));
 
     // What the file would be told, the command line is told as well.
     for (const finding& f : validate(out.value))
-        in.note(option_of(f.keys.front()), f.text);
+        in.note(option_of(f.keys.front(), source), f.text);
     const auto rank = [](const problem& p)
-    { return std::ranges::find(option_names, p.file) - option_names.begin(); };
+    {
+        const auto* const found = std::ranges::find(bind_names, p.file);
+        return found == bind_names.end() ? 0 : found - bind_names.begin() + 1;
+    };
     std::ranges::stable_sort(out.problems, {}, rank);
-    return out;
 }
 
 } // namespace rolegate::config

@@ -46,7 +46,7 @@ struct patroni_settings
     milliseconds interval{1000};    // steady polling
     milliseconds fast_interval{50}; // while a role change is in the air
     milliseconds timeout{2000};     // one REST request, from connect to the last byte
-    std::optional<client_tls> tls;    // set: the seeds are asked over HTTPS
+    std::optional<client_tls> tls;  // set: the seeds are asked over HTTPS
 
     friend bool operator==(const patroni_settings&, const patroni_settings&) = default;
 };

@@ -18,21 +18,23 @@ namespace
 
 using findings = std::vector<finding>;
 
-void check_members(const patroni_settings& patroni, const std::string& path, findings& out)
+// `path` is that of the list, `what` one of its items.
+void check_repetition(
+    const std::vector<host_port>& addresses,
+    const std::string& path,
+    const std::string& what,
+    findings& out
+)
 {
-    if (patroni.members.empty())
-        out.push_back({{path + "/members"}, "at least one member is needed"});
-
     std::set<std::string> seen;
-    for (std::size_t i = 0; i < patroni.members.size(); ++i)
+    for (std::size_t i = 0; i < addresses.size(); ++i)
     {
-        const host_port& member = patroni.members[i];
-        if (member.host.empty()) // unreadable, reported already
+        if (addresses[i].host.empty()) // unreadable, reported already
             continue;
-        const std::string address = format_address(member);
+        const std::string address = format_address(addresses[i]);
         if (!seen.insert(address).second)
             out.push_back(
-                {{path + "/members/" + std::to_string(i)}, "duplicate member " + quoted(address)}
+                {{path + "/" + std::to_string(i)}, "duplicate " + what + " " + quoted(address)}
             );
     }
 }
@@ -47,13 +49,48 @@ void check_tls(const client_tls& tls, const std::string& path, findings& out)
         out.push_back({{key, cert}, "'key' needs 'cert' beside it"});
 }
 
+void check_dcs(const cluster_settings& cluster, const std::string& path, findings& out)
+{
+    if (!cluster.dcs)
+    {
+        // There would be no lease to wait for, and the primary would never be given up.
+        if (cluster.on_dcs_loss == dcs_loss::fence)
+            out.push_back(
+                {{path + "/on_dcs_loss", path + "/dcs"},
+                 "'on_dcs_loss: fence' needs 'dcs' beside it"}
+            );
+        return;
+    }
+    // The lock is read again every 1 to 2 s, and one read may take 2 s.
+    constexpr milliseconds shortest_stale_after{4000};
+    if (cluster.stale_after && *cluster.stale_after < shortest_stale_after)
+        out.push_back(
+            {{path + "/stale_after", path + "/dcs"},
+             "'stale_after' (" + format_duration(*cluster.stale_after) +
+                 ") must be at least 4s beside 'dcs'"}
+        );
+    const std::string kind = cluster.dcs->kind == dcs_kind::etcd ? "etcd" : "etcd3";
+    check_repetition(cluster.dcs->hosts, path + "/dcs/" + kind + "/hosts", "host", out);
+    const std::string& ours = cluster.patroni.scope;
+    if (!ours.empty() && !cluster.dcs->scope.empty() && ours != cluster.dcs->scope)
+        out.push_back(
+            {{path + "/dcs/scope", path + "/patroni/scope"},
+             "'scope' is " + quoted(cluster.dcs->scope) + " here and " + quoted(ours) +
+                 " in 'patroni'"}
+        );
+}
+
 void check_cluster(const cluster_settings& cluster, findings& out)
 {
     const std::string path = "clusters/" + cluster.name;
     const std::string patroni_path = path + "/patroni";
     const patroni_settings& patroni = cluster.patroni;
 
-    check_members(patroni, patroni_path, out);
+    // The DCS knows the members, so seeds are not needed beside it.
+    if (patroni.members.empty() && !cluster.dcs)
+        out.push_back({{patroni_path + "/members"}, "at least one member is needed"});
+    check_repetition(patroni.members, patroni_path + "/members", "member", out);
+    check_dcs(cluster, path, out);
     if (patroni.tls)
         check_tls(*patroni.tls, patroni_path, out);
     if (patroni.fast_interval > patroni.interval)

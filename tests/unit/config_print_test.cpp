@@ -56,6 +56,8 @@ TEST_CASE("the effective configuration shows every default")
       fast_interval: 50ms
       timeout: 2s
     # stale_after: the cluster's ttl, else 10s
+    on_dcs_loss: rest
+    on_stale: refuse_new
 listeners:
   write:
     bind: ["*:5432", "[::]:5432"]
@@ -137,6 +139,7 @@ TEST_CASE("text that means something to YAML or to the expansion survives")
         settings s = small_settings();
         s.clusters[0].patroni.scope = text;
         s.clusters[0].patroni.tls = client_tls{text, text, text, true};
+        s.clusters[0].sql = sql_settings{text, text, "", text, "prefer", text, text, text};
         check_round_trip(s);
     }
 }

@@ -336,14 +336,7 @@ TEST_CASE("keys of later versions are refused, never ignored and never called un
         CHECK(problems_in(with_root(key + (": {}"))) == "f:3:1: '" + key + "'" + not_yet);
     }
     for (const std::string key :
-         {"dcs",
-          "postgres",
-          "tcp",
-          "address_map",
-          "default_member",
-          "member_options",
-          "on_dcs_loss",
-          "on_stale"})
+         {"postgres", "tcp", "address_map", "default_member", "member_options"})
     {
         CAPTURE(key);
         CHECK(problems_in(with_cluster(key + (": x"))) == "f:3:1: '" + key + "'" + not_yet);

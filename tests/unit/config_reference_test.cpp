@@ -93,6 +93,13 @@ settings full_settings()
     cluster.name = "main";
     cluster.patroni.members = {{"10.0.3.141", 8008}, {"10.0.3.201", 8008}, {"10.0.3.68", 8008}};
     cluster.patroni.tls = client_tls{};
+    cluster.dcs.emplace();
+    cluster.dcs->scope = "my-ha-cluster";
+    cluster.dcs->group = 0;
+    cluster.dcs->hosts = {{"10.0.3.64", 2379}, {"10.0.3.78", 2379}, {"10.0.3.32", 2379}};
+    cluster.dcs->tls = client_tls{};
+    cluster.sql.emplace();
+    cluster.sql->user = "rolegate";
     cluster.stale_after = 10s;
     s.clusters.push_back(cluster);
     listener_settings listener;
@@ -115,6 +122,8 @@ TEST_CASE("the values of the reference are the defaults")
 {
     settings expected = full_settings();
     expected.clusters[0].patroni.tls.reset();
+    expected.clusters[0].dcs.reset();
+    expected.clusters[0].sql.reset();
     expected.clusters[0].stale_after.reset();
 
     CHECK(load_sound(reference_text()) == expected);

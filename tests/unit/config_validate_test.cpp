@@ -98,6 +98,12 @@ TEST_CASE("the intervals of polling and staleness are ordered")
     CHECK(validate(s).empty());
     s.clusters[0].stale_after = 200ms;
     CHECK(texts(s) == lines{"'stale_after' (200ms) must be longer than 'interval' (200ms)"});
+
+    s.clusters[0].dcs.emplace().scope = "demo";
+    s.clusters[0].stale_after = 3s;
+    CHECK(texts(s) == lines{"'stale_after' (3s) must be at least 4s beside 'dcs'"});
+    s.clusters[0].stale_after = 4s;
+    CHECK(texts(s).empty());
 }
 
 TEST_CASE("certificate and key come together")
