@@ -75,6 +75,21 @@ std::string contradiction_in(const std::vector<listed_member>& members)
     return {};
 }
 
+// A plan names somebody; a time alone is none.
+std::optional<planned_switchover> switchover_in(const boost::json::object& body)
+{
+    const auto* in = object_at(body, "scheduled_switchover");
+    if (in == nullptr)
+        return std::nullopt;
+    planned_switchover plan;
+    plan.from = text_at(*in, "from");
+    plan.to = text_at(*in, "to");
+    plan.at = text_at(*in, "at");
+    if (plan.from.empty() && plan.to.empty())
+        return std::nullopt;
+    return plan;
+}
+
 } // namespace
 
 decoded<cluster_listing> decode_cluster(std::string_view body)
@@ -96,6 +111,7 @@ decoded<cluster_listing> decode_cluster(std::string_view body)
         return problem;
     listing.scope = text_at(*parsed, "scope");
     listing.pause = flag_at(*parsed, "pause");
+    listing.switchover = switchover_in(*parsed);
     return listing;
 }
 

@@ -65,7 +65,7 @@ TEST_CASE("a listing of Patroni 1.6 has running replicas and no scope")
     pg2.host = "10.0.0.2";
     pg2.api_url = "http://10.0.0.2:8008/patroni";
     pg2.lag_bytes = 16777216;
-    const cluster_listing expected{{pg1, pg2}, "", false};
+    const cluster_listing expected{{pg1, pg2}, "", false, {}};
     CHECK(listing == expected);
 }
 
