@@ -24,6 +24,26 @@ constexpr auto forget_after = 10min;
 
 constexpr auto default_stale_after = 10s;
 
+// What explain shows of the sources.
+void take_sources(const scene& s, member& m)
+{
+    if (const auto* r = s.report_of(m.name))
+    {
+        m.error = r->error;
+        if (r->word)
+            m.word_seen = r->seen;
+    }
+    const auto sql = s.seen.sql.find(m.name);
+    if (sql == s.seen.sql.end())
+        return;
+    m.sql_error = sql->second.error;
+    if (sql->second.word)
+    {
+        m.sql_in_recovery = sql->second.word->in_recovery;
+        m.sql_seen = sql->second.seen;
+    }
+}
+
 member base_of(const scene& s, const member* before, const listed_member* listed)
 {
     member m = before ? *before : member{};
@@ -31,18 +51,22 @@ member base_of(const scene& s, const member* before, const listed_member* listed
     m.read = {};
     if (listed)
     {
-        if (m.host != listed->host)
-            m.address.clear(); // another host: the old address may be somebody else's by now
         m.name = listed->name;
-        m.host = listed->host;
-        m.port = listed->port;
-        m.api_url = listed->api_url;
+        // A holder without a key of its own (that one may run out first) is where it was.
+        if (!listed->holds_lock || !listed->host.empty())
+        {
+            if (m.host != listed->host)
+                m.address.clear(); // another host: the old address may be somebody else's by now
+            m.host = listed->host;
+            m.port = listed->port;
+            m.api_url = listed->api_url;
+        }
         m.role = listed->role;
         m.state = listed->state;
         m.state_text = listed->state_text;
         m.timeline = listed->timeline;
         m.lag_bytes = listed->lag_bytes;
-        m.listed_seen = s.now;
+        m.listed_seen = s.lock.seen;
     }
     if (s.listing)
         m.listed = listed != nullptr;
@@ -57,12 +81,7 @@ member base_of(const scene& s, const member* before, const listed_member* listed
         if (w->timeline)
             m.timeline = w->timeline;
     }
-    if (const auto* r = s.report_of(m.name))
-    {
-        m.error = r->error;
-        if (r->word)
-            m.word_seen = r->seen;
-    }
+    take_sources(s, m);
     return m;
 }
 
@@ -85,7 +104,7 @@ std::vector<member> members_in_sight(const scene& s)
 
 void remember_history(const scene& s, topology& t, const writer& w)
 {
-    if (w.verdict.verdict != admission::open)
+    if (w.write.verdict != admission::open)
         return;
     const auto* word = s.word_of(w.name);
     if (!word)
@@ -104,9 +123,27 @@ std::optional<time_point> confirmed_at(const scene& s, const writer& w)
     auto latest = s.before.confirmed;
     if (s.lock.what != lock_belief::kind::unknown)
         latest = std::max(latest.value_or(s.lock.seen), s.lock.seen);
-    else if (w.verdict.verdict == admission::open)
-        latest = std::max(latest.value_or(time_point{}), s.report_of(w.name)->seen);
+    else if (w.write.verdict == admission::open)
+        latest = std::max(latest.value_or(time_point{}), s.voice_of(w.name)->seen);
     return latest;
+}
+
+dcs_link link_of(const evidence& seen)
+{
+    if (!seen.dcs)
+        return {};
+    const auto& d = *seen.dcs;
+    dcs_link link{d.source, d.connected, d.endpoint, std::nullopt, d.error};
+    if (d.seen != time_point{})
+        link.seen = d.seen;
+    return link;
+}
+
+// Who may be written to again without a new word.
+std::string last_writer_after(const topology& before, const writer& w)
+{
+    const bool goes_on = w.nothing_new && w.name == before.last_writer;
+    return w.write.verdict == admission::open || goes_on ? w.name : "";
 }
 
 // An open verdict needs somewhere to go.
@@ -125,31 +162,36 @@ void close_unreachable(grant& g, const member& m)
 
 topology decide(const evidence& seen, const policy& rules, const topology& before, time_point now)
 {
-    scene s{seen, rules, before, now, believe_lock(seen, before.lock, rules.fresh_for, now)};
-    if (const auto* report = report_behind(seen, s.lock))
-        s.listing = &report->listing;
+    scene s{seen, rules, before, now, believe_lock(seen, before.lock, rules, now)};
+    s.listing = listing_behind(seen, s.lock);
+    s.voices = hear(seen, rules.word_fresh_for, now);
 
     topology t;
     t.cluster = rules.cluster;
     t.began = before.began;
     t.lock = s.lock;
+    t.dcs = link_of(seen);
     t.pause = s.listing ? s.listing->pause : before.pause;
+    t.switchover = s.listing ? s.listing->switchover : before.switchover;
+    t.failsafe_mode = seen.dcs && seen.dcs->failsafe_mode;
+    t.end_when_stale = rules.end_when_stale;
     t.highest_timeline = before.highest_timeline;
     t.timeline_since = before.timeline_since;
     t.system_identifier = before.system_identifier;
     // Never shorter than a report counts as fresh: with long intervals every view would be stale.
-    t.stale_after =
-        rules.stale_after.value_or(std::max(seen.ttl.value_or(default_stale_after), rules.fresh_for)
-        );
+    t.stale_after = rules.stale_after.value_or(
+        std::max(seen.known_ttl().value_or(default_stale_after), rules.fresh_for)
+    );
 
     const auto w = find_writer(s);
+    t.last_writer = last_writer_after(before, w);
     remember_history(s, t, w);
     t.confirmed = confirmed_at(s, w);
 
     t.members = members_in_sight(s);
     for (auto& m : t.members)
     {
-        m.write = m.name == w.name ? w.verdict : no_writer(s);
+        m.write = m.name == w.name ? w.write : no_writer(s, w);
         m.read = read_grant(s, t, m);
         close_unreachable(m.write, m);
         close_unreachable(m.read, m);

@@ -13,11 +13,18 @@ namespace rolegate::health
 struct policy
 {
     std::string cluster;
-    // How old the lock's last report may be before the lock is unknown, and a member's word before
-    // the member counts as silent. Covers some missed polls: 3 intervals and one time-out.
+    // How old the lock's last report may be before the lock is unknown. Covers some missed polls:
+    // 3 intervals and one time-out.
     std::chrono::milliseconds fresh_for{5000};
+    // How old the DCS's last confirmation may be before it is lost: it is asked every 1 to 2 s.
+    std::chrono::milliseconds dcs_fresh_for{5000};
+    // How old a member's word may be before the member counts as silent: longer where members are
+    // asked more rarely because a watch tells what changes.
+    std::chrono::milliseconds word_fresh_for{5000};
     // How old the whole view may be before it routes nobody; unset: the cluster's ttl, else 10 s.
     std::optional<std::chrono::milliseconds> stale_after;
+    bool fence_without_dcs = false; // on_dcs_loss: fence
+    bool end_when_stale = false;    // on_stale: shutdown_sessions
 };
 
 // Invariants (tests/unit/decide_invariants_test.cpp): at most one member open for writing; none

@@ -63,16 +63,6 @@ struct listed_member
     friend bool operator==(const listed_member&, const listed_member&) = default;
 };
 
-// A switchover or failover that somebody has asked for. It is advice: Patroni may refuse it.
-struct planned_switchover
-{
-    std::string from; // "" = a failover, whoever leads
-    std::string to;   // "" = any candidate
-    std::string at;   // ISO 8601 as Patroni wrote it; "" = now
-
-    friend bool operator==(const planned_switchover&, const planned_switchover&) = default;
-};
-
 // Body of GET /cluster, or the same from the keys in the DCS.
 struct cluster_listing
 {
@@ -112,9 +102,9 @@ struct lock_report
 // The lock at first hand: the cluster's keys in the DCS, as the watch keeps them.
 struct dcs_report
 {
-    const char* source = "";  // "etcd3" or "etcd"; static storage
-    std::string endpoint;     // HOST:PORT that said so last
-    cluster_listing listing;  // an absent member of that name stands for a holder without a key
+    const char* source = ""; // "etcd3" or "etcd"; static storage
+    std::string endpoint;    // HOST:PORT that said so last
+    cluster_listing listing; // an absent member of that name stands for a holder without a key
     std::uint64_t revision = 0;
     time_point seen{};  // when the DCS last confirmed the holder; never = nothing known yet
     time_point since{}; // since when it has named this holder (or none)
@@ -155,12 +145,14 @@ struct word_report
     std::optional<bool> holds_lock;  // status 200 or 503 of GET /primary; unset: not asked so
     time_point holds_lock_seen{};
     std::string error; // why the last request failed; "" = it did not
-    time_point error_seen{};
-    doubt refusals; // clients that the member has refused
+    doubt refusals;    // clients that the member has refused
 
     // The last request was answered.
     [[nodiscard]] bool answers() const noexcept { return word && error.empty(); }
 };
+
+// Patroni's own default.
+inline constexpr std::chrono::milliseconds default_ttl{30000};
 
 struct evidence
 {
@@ -170,6 +162,12 @@ struct evidence
     std::map<std::string, sql_report> sql;        // by member name
     std::map<std::string, std::string> addresses; // host name or address -> numeric address
     std::optional<std::chrono::milliseconds> ttl; // the cluster's, from GET /config
+
+    // The cluster's ttl by the DCS or by GET /config; unset: neither has said it yet.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> known_ttl() const noexcept
+    {
+        return dcs && dcs->ttl ? dcs->ttl : ttl;
+    }
 };
 
 } // namespace rolegate::health

@@ -42,6 +42,16 @@ enum class life_sign
     refused, // it refused a connection, or answered a startup packet with "not now"
 };
 
+// A switchover or failover that somebody has asked for. It is advice: Patroni may refuse it.
+struct planned_switchover
+{
+    std::string from; // "" = a failover, whoever leads
+    std::string to;   // "" = any candidate
+    std::string at;   // ISO 8601 as Patroni wrote it; "" = now
+
+    friend bool operator==(const planned_switchover&, const planned_switchover&) = default;
+};
+
 [[nodiscard]] const char* to_string(member_role r) noexcept;
 [[nodiscard]] const char* to_string(member_state s) noexcept;
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "health/monitor.hpp"
 
-#include "health/patroni/cluster_body.hpp"
-#include "health/patroni/config_body.hpp"
-#include "health/patroni/member_body.hpp"
+#include "health/lock.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -27,34 +25,26 @@ constexpr auto hint_rest = 10s;
 
 // Without a hint and without a settled belief, bursts end after two ttl: nothing that takes longer
 // is a role change. Only a lock that may end at any moment is watched without a limit.
-constexpr auto default_ttl = 30s;
 constexpr int burst_ttls = 2;
 
 // Ages reach the workers at least this often while nothing changes.
 constexpr auto republish_every = 500ms;
 
-// How often a request looks whether its host's address has come.
-constexpr auto resolve_poll = 20ms;
-
-const char* path_of(question what)
-{
-    switch (what)
-    {
-    case question::word:
-        return "/patroni";
-    case question::claim:
-        return "/primary";
-    case question::listing:
-        return "/cluster";
-    case question::ttl:
-        break;
-    }
-    return "/config";
-}
+// With a watch that is healthy nothing is expected of a member whose key has not changed.
+constexpr auto quiet_interval = 10s;
 
 policy policy_of(const config::cluster_settings& s)
 {
-    return {s.name, 3 * s.patroni.interval + s.patroni.timeout, s.stale_after};
+    policy p;
+    p.cluster = s.name;
+    p.fresh_for = 3 * s.patroni.interval + s.patroni.timeout;
+    p.word_fresh_for = p.fresh_for;
+    if (s.dcs)
+        p.word_fresh_for += quiet_interval;
+    p.stale_after = s.stale_after;
+    p.fence_without_dcs = s.on_dcs_loss == config::dcs_loss::fence;
+    p.end_when_stale = s.on_stale == config::stale_action::shutdown_sessions;
+    return p;
 }
 
 // A belief that needs no closer look: the holder of the lock is open by its own fresh word.
@@ -65,19 +55,23 @@ bool settled(const topology& t)
            std::string_view(p->write.rule) == "lock-and-word";
 }
 
-// The holder is open although it does not answer: its lock may run out at any moment, and it must
-// be cut before a successor has been promoted, which takes about a tenth of a second.
+// The holder is open although its Patroni does not answer: its lock may run out at any moment, and
+// it must be cut before a successor has been promoted, which takes about a tenth of a second.
 bool lock_may_end(const topology& t)
 {
     const auto* p = t.primary();
     return p && std::string_view(p->write.rule) == "degraded";
 }
 
+template <class T> clock::duration as_ticks(T d)
+{
+    return std::chrono::duration_cast<clock::duration>(d);
+}
+
 } // namespace
 
 monitor::monitor(asio::io_context& control, const config::cluster_settings& settings, observer& to)
     : control_(control), settings_(settings), policy_(policy_of(settings)), observer_(to),
-      tls_(patroni::make_tls_context(settings.patroni.tls.value_or(config::client_tls{}))),
       names_(
           control,
           [this]
@@ -86,19 +80,42 @@ monitor::monitor(asio::io_context& control, const config::cluster_settings& sett
                   believe(clock::now());
           }
       ),
-      wake_(control), random_(std::random_device{}()), endpoints_(settings.patroni.tls.has_value())
+      wake_(control), random_(std::random_device{}()),
+      rest_(control, settings, names_, seen_, [this](const check& c) { take_check(c); })
 {
-    for (const auto& seed : settings.patroni.members)
-        endpoints_.add_seed(seed.host, seed.port, settings.patroni.tls.has_value());
     topology t;
     t.cluster = settings.name;
     t.began = clock::now();
     t.stale_after = settings.stale_after.value_or(t.stale_after);
     believed_ = std::make_shared<const topology>(std::move(t));
+    if (!settings.dcs)
+        return;
+    dcs::follower_observer ears;
+    ears.on_report = [this](const auto& report, const auto& changed)
+    { take_keys(report, changed); };
+    ears.on_request = [this](const auto& endpoint, const char* what, const auto& error, auto took)
+    {
+        check c;
+        c.cluster = settings_.name;
+        c.member = c.address = endpoint;
+        c.source = dcs_->report().source;
+        c.path = what;
+        c.error = error;
+        c.took = took;
+        observer_.on_check(c);
+    };
+    ears.resolve = [this](std::string host)
+    { return names_.address_of(std::move(host), dcs::dcs_timeout); };
+    dcs_ = std::make_unique<dcs::follower>(control, *settings.dcs, std::move(ears));
+    seen_.dcs = dcs_->report();
 }
+
+monitor::~monitor() = default;
 
 void monitor::start()
 {
+    if (dcs_)
+        dcs_->start();
     asio::co_spawn(
         control_,
         run(),
@@ -114,6 +131,11 @@ void monitor::stop()
 {
     stopped_ = true;
     names_.stop();
+    rest_.stop();
+    if (dcs_)
+        dcs_->stop();
+    for (const auto& [name, probe] : probes_)
+        probe->stop();
     wake_.cancel();
 }
 
@@ -133,6 +155,11 @@ void monitor::hint(const std::string& member, life_sign seen)
     const bool taught = believed_->generation != hinted_generation_;
     if (member == hinted_member_ && !taught && now < hinted_until_ + hint_rest)
         return;
+    look_closer(member, now);
+}
+
+void monitor::look_closer(const std::string& member, time_point now)
+{
     hinted_member_ = member;
     hinted_generation_ = believed_->generation;
     hinted_until_ = now + hint_burst;
@@ -143,231 +170,158 @@ asio::awaitable<void> monitor::run()
 {
     while (!stopped_)
     {
-        start_asks();
+        const auto now = clock::now();
+        const auto p = current_pace(now);
+        const auto next = rest_.ask(p, now);
+        aim_probes(p);
         // The age of the view moves on even while nobody answers.
         believe(clock::now());
+        wake_.expires_at(std::max(next, now + 1ms));
         co_await wake_.async_wait(asio::as_tuple(asio::use_awaitable));
     }
 }
 
-void monitor::start_asks()
+// --- how closely to look -----------------------------------------------------------------------
+
+// The DCS tells everything but the members' own words.
+bool monitor::watched(time_point now) const
 {
-    const auto now = clock::now();
-    const auto plan = make_plan(endpoints_.all(), current_pace(now), now);
-    for (const auto& a : plan.asks)
-    {
-        auto& e = endpoints_.all()[a.endpoint];
-        e.in_flight = true;
-        if (a.what == question::word || a.what == question::claim)
-            e.word_asked = now;
-        if (a.what == question::listing)
-            listing_asked_ = e.listing_asked = now;
-        if (a.what == question::ttl)
-            ttl_asked_ = now;
-        asio::co_spawn(
-            control_,
-            ask_one(e.address, a.what),
-            [](std::exception_ptr ex)
-            {
-                if (ex)
-                    std::rethrow_exception(ex);
-            }
-        );
-    }
-    wake_.expires_at(std::max(plan.next, now + 1ms));
+    return seen_.dcs && dcs_rules(*seen_.dcs, policy_, now) && !lease_runs_out(now);
+}
+
+// Nobody renews the lease: who knows how the DCS will be reached when it ends?
+bool monitor::lease_runs_out(time_point now) const
+{
+    const auto& d = seen_.dcs;
+    return d && d->listing.leader() && d->lease_ends && now > *d->lease_ends - lease_watch &&
+           now < *d->lease_ends + lease_watch;
+}
+
+// ... and all is well, or nothing would be learnt by asking more often.
+bool monitor::quiet(time_point now) const
+{
+    return watched(now) && now >= hinted_until_ &&
+           (settled(*believed_) || lock_may_end(*believed_));
 }
 
 pace monitor::current_pace(time_point now)
 {
     pace p;
     std::uniform_real_distribution<double> jitter(0.9, 1.1);
-    p.interval =
-        std::chrono::duration_cast<clock::duration>(settings_.patroni.interval * jitter(random_));
+    p.interval = as_ticks(settings_.patroni.interval * jitter(random_));
     p.fast_interval = settings_.patroni.fast_interval;
-    p.have_listing = !seen_.reports.empty();
-    p.listing_asked = listing_asked_;
-    p.ttl_asked = ttl_asked_;
+    p.watched = watched(now);
+    if (quiet(now))
+        p.quiet_interval = as_ticks(quiet_interval * jitter(random_));
+    p.have_listing = p.watched || !seen_.reports.empty();
 
-    const auto limit = burst_ttls * seen_.ttl.value_or(default_ttl);
+    const auto limit = burst_ttls * seen_.known_ttl().value_or(default_ttl);
+    const bool endless = lock_may_end(*believed_) && !p.watched;
     const bool unsettled =
-        unsettled_since_ && (lock_may_end(*believed_) || now - *unsettled_since_ < limit);
+        unsettled_since_ && !quiet(now) && (endless || now - *unsettled_since_ < limit);
     const bool hinted = now < hinted_until_;
     p.fast = p.have_listing && (unsettled || hinted);
     if (hinted)
         p.focus.push_back(hinted_member_);
-    if (!believed_->lock.holder.empty() && believed_->lock.holder != hinted_member_)
-        p.focus.push_back(believed_->lock.holder);
+    const auto& holder = believed_->lock.holder.empty() ? last_holder_ : believed_->lock.holder;
+    if (!holder.empty() && (!hinted || holder != hinted_member_))
+        p.focus.push_back(holder);
 
     time_point newest{};
     for (const auto& [address, report] : seen_.reports)
         newest = std::max(newest, report.seen);
-    p.lock_doubtful = p.have_listing && now - newest > 2 * settings_.patroni.interval;
+    p.lock_doubtful = p.have_listing && !p.watched && now - newest > 2 * settings_.patroni.interval;
     return p;
 }
 
-asio::awaitable<void> monitor::ask_one(std::string address, question what)
+// One probe a member; asked as often as Patroni is asked for its word, and where Patroni is silent
+// at the interval at least.
+void monitor::aim_probes(const pace& p)
 {
-    const auto asked = clock::now();
-    const auto place = endpoints_.place_of(*endpoints_.find(address));
-    const auto member = endpoints_.find(address)->member;
-    patroni::rest_target to;
-    to.host = place.host;
-    to.port = place.port;
-    to.tls = place.tls ? tls_.get() : nullptr;
-    to.verify = !settings_.patroni.tls || settings_.patroni.tls->verify;
-
-    to.address = co_await resolved(to.host);
-    patroni::rest_answer answer;
-    if (to.address.empty())
-        answer.error = "host name '" + to.host + "' has no address";
-    else
+    if (!settings_.sql)
+        return;
+    for (const auto& m : believed_->members)
     {
-        const std::string path = path_of(what);
-        answer = co_await patroni::rest_get(std::move(to), path, settings_.patroni.timeout);
+        auto& probe = probes_[m.name];
+        if (!probe)
+        {
+            probe = std::make_shared<sql_probe>(
+                control_,
+                *settings_.sql,
+                settings_.patroni.timeout,
+                [this, name = m.name](auto took) { take_sql(name, took); }
+            );
+            probe->start();
+        }
+        probe->aim(m.host, m.address, m.port);
+        const bool focus = std::ranges::find(p.focus, m.name) != p.focus.end();
+        const auto calm = m.error.empty() ? std::max(p.interval, p.quiet_interval) : p.interval;
+        // A question to PostgreSQL costs a fraction of what Patroni's answer costs.
+        probe->set_interval(p.fast && focus ? p.fast_interval / 2 : calm);
     }
+}
 
-    const auto now = clock::now();
-    if (stopped_)
-        co_return;
-    auto* e = endpoints_.find(address); // in flight, so it was not forgotten
-    e->in_flight = false;
-    e->finished = now;
-    if (answer.error.empty())
-        e->latency = now - asked;
-    // An endpoint that changed hands while it was asked: nobody knows whose word this is.
-    const bool about_member = what == question::word || what == question::claim;
-    if (!about_member || e->member == member)
-        take_answer(*e, what, answer, now);
+// --- what the sources bring --------------------------------------------------------------------
 
-    e = endpoints_.find(address); // a listing may have moved it
-    check c;
-    c.cluster = settings_.name;
-    c.member = e->member.empty() ? address : e->member;
-    c.address = address;
-    c.source = "rest";
-    c.path = path_of(what);
-    c.error = endpoints_.place_of(*e).error;
-    c.took = now - asked;
+void monitor::take_check(const check& c)
+{
     observer_.on_check(c);
-
-    believe(now);
+    believe(clock::now());
     wake_.cancel();
 }
 
-// "" when the look-up has brought nothing in time.
-asio::awaitable<std::string> monitor::resolved(std::string host)
+void monitor::take_keys(const dcs_report& report, const std::set<std::string>& changed)
 {
-    const auto until = clock::now() + settings_.patroni.timeout;
-    asio::steady_timer pause(control_);
-    for (;;)
-    {
-        names_.want(host);
-        const auto known = names_.addresses().find(host);
-        if (known != names_.addresses().end())
-            co_return known->second;
-        if (stopped_ || clock::now() >= until)
-            co_return "";
-        pause.expires_after(resolve_poll);
-        co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
-    }
-}
-
-void monitor::take_answer(
-    rest_endpoint& e, question what, const patroni::rest_answer& a, time_point now
-)
-{
-    if (!a.error.empty())
-        fail(e, what, a.error, now);
-    else if (what == question::listing)
-        take_listing(e, a, now);
-    else if (what == question::ttl)
-        take_ttl(e, a);
-    else
-        take_word(e, what, a, now);
-}
-
-void monitor::fail(rest_endpoint& e, question what, const std::string& error, time_point now)
-{
-    endpoints_.place_of(e).error = error;
-    // A failed /cluster is the DCS's failure as often as the member's own: its word decides. A
-    // refused connection is the same for every question.
-    e.failed = true;
-    if (e.member.empty() || what == question::listing || what == question::ttl)
-        return;
-    auto& w = seen_.words[e.member];
-    w.error = error;
-    w.error_seen = now;
-}
-
-void monitor::take_word(
-    rest_endpoint& e, question what, const patroni::rest_answer& a, time_point now
-)
-{
-    auto word = patroni::decode_member(a.body);
-    if (!word)
-        return fail(e, what, "answer to " + std::string(path_of(what)) + ": " + word.error(), now);
-    if (!settings_.patroni.scope.empty() && !word->scope.empty() &&
-        word->scope != settings_.patroni.scope)
-        return fail(e, what, "belongs to the cluster with scope '" + word->scope + "'", now);
-
-    if (!word->name.empty() && word->name != e.member)
-        return fail(e, what, "answers as member '" + word->name + "'", now);
-
-    e.failed = false;
-    endpoints_.place_of(e).error.clear();
-    auto& w = seen_.words[e.member];
-    w.word = *word;
-    w.asked = e.word_asked;
-    w.seen = now;
-    w.refusals.spoke(w.asked, says_running_primary(*word), now);
-    w.error.clear();
-    if (what == question::claim)
-    {
-        w.holds_lock = a.status == 200;
-        w.holds_lock_seen = now;
-    }
-}
-
-void monitor::take_listing(rest_endpoint& e, const patroni::rest_answer& a, time_point now)
-{
-    if (a.status != 200)
-        return fail(e, question::listing, "/cluster: HTTP status " + std::to_string(a.status), now);
-    auto listing = patroni::decode_cluster(a.body);
-    if (!listing)
-        return fail(e, question::listing, "answer to /cluster: " + listing.error(), now);
-    if (!settings_.patroni.scope.empty() && !listing->scope.empty() &&
-        listing->scope != settings_.patroni.scope)
-        return fail(
-            e, question::listing, "belongs to the cluster with scope '" + listing->scope + "'", now
-        );
-
-    e.failed = false;
-    endpoints_.place_of(e).error.clear();
-    auto& report = seen_.reports[e.address];
-    const auto* was = report.listing.leader();
-    const auto* is = listing->leader();
-    const bool same = report.seen != time_point{} && (was ? was->name : "") == (is ? is->name : "");
-    report.since = same ? report.since : now;
-    report.seen = now;
-    report.listing = std::move(*listing);
+    const auto now = clock::now();
+    const bool was_connected = seen_.dcs->connected;
+    const auto was_since = seen_.dcs->since;
+    const auto was_planned = believed_->switchover;
+    seen_.dcs = report;
+    rest_.adopt(report.listing);
     for (const auto& m : report.listing.members)
         names_.want(m.host);
-    endpoints_.adopt(report.listing); // may move endpoints: `e` is not used after it
+    for (const auto& member : changed)
+        rest_.touch(member);
+    believe(now);
+    // Another holder, or somebody has asked for one now.
+    const auto& planned = believed_->switchover;
+    const bool asked_for = planned && planned != was_planned && planned->at.empty();
+    if (report.since != was_since || asked_for)
+        look_closer(believed_->lock.holder.empty() ? last_holder_ : believed_->lock.holder, now);
+    if (!changed.empty() || report.connected != was_connected)
+        wake_.cancel();
 }
 
-void monitor::take_ttl(rest_endpoint& e, const patroni::rest_answer& a)
+void monitor::take_sql(const std::string& member, std::chrono::duration<double> took)
 {
-    e.failed = false;
-    endpoints_.place_of(e).error.clear();
-    if (auto ttl = patroni::decode_ttl(a.body))
-        seen_.ttl = *ttl;
+    const auto now = clock::now();
+    const auto& probe = *probes_.at(member);
+    const bool answered = seen_.sql[member].error.empty() && seen_.sql[member].word;
+    seen_.sql[member] = probe.report();
+    check c;
+    c.cluster = settings_.name;
+    c.member = member;
+    c.address = probe.address();
+    c.source = "sql";
+    c.path = "pg_is_in_recovery";
+    c.error = probe.report().error;
+    c.took = took;
+    observer_.on_check(c);
+    believe(now);
+    // Its connection to us has ended like the clients' have.
+    if (answered && !c.error.empty())
+        hint(member, life_sign::ended);
 }
+
+// --- the belief --------------------------------------------------------------------------------
 
 void monitor::believe(time_point now)
 {
     seen_.addresses = names_.addresses();
     auto next = std::make_shared<const topology>(decide(seen_, policy_, *believed_, now));
     const bool changed = next->generation != believed_->generation;
+    if (!next->lock.holder.empty())
+        last_holder_ = next->lock.holder;
     believed_ = std::move(next);
     note_unsettled(now);
     forget_strangers();
@@ -383,8 +337,18 @@ void monitor::forget_strangers()
 {
     const auto gone = [this](const std::string& name) { return !believed_->find(name); };
     std::erase_if(seen_.words, [&gone](const auto& w) { return gone(w.first); });
-    for (const auto& address : endpoints_.forget(gone))
-        seen_.reports.erase(address);
+    std::erase_if(seen_.sql, [&gone](const auto& w) { return gone(w.first); });
+    for (auto it = probes_.begin(); it != probes_.end();)
+    {
+        if (!gone(it->first))
+        {
+            ++it;
+            continue;
+        }
+        it->second->stop();
+        it = probes_.erase(it);
+    }
+    rest_.forget(gone);
 }
 
 void monitor::note_unsettled(time_point now)

@@ -112,7 +112,11 @@ grant read_grant(const scene& s, const topology& now_believed, const member& m)
 {
     const auto* listed = s.listing ? s.listing->find(m.name) : nullptr;
     const auto* w = s.word_of(m.name);
-    const auto g = w ? read_by_word(s, now_believed, m, *w) : read_by_listing(s, m, listed);
+    auto g = w ? read_by_word(s, now_believed, m, *w) : read_by_listing(s, m, listed);
+    // PostgreSQL does not know Patroni's tags.
+    if (w && !s.voice_of(m.name)->patroni && g.verdict == admission::open && listed &&
+        listed->noloadbalance)
+        g = {admission::keep, "noloadbalance", "tagged noloadbalance"};
     return follows_timeline(s, now_believed, m, g);
 }
 

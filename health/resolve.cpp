@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "health/resolve.hpp"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 namespace rolegate::health
 {
 
@@ -11,6 +16,9 @@ using namespace std::chrono_literals;
 
 constexpr auto refresh_every = 30s;
 constexpr auto retry_every = 2s; // after a look-up that failed
+
+// How often those who wait for an address look whether it has come.
+constexpr auto poll_every = 20ms;
 
 // Cluster members come and go by name in containers; more names than this are not kept.
 constexpr std::size_t max_names = 4096;
@@ -45,6 +53,24 @@ void name_cache::want(const std::string& host)
         "",
         [this, host](const auto& error, const auto& results) { answered(host, error, results); }
     );
+}
+
+boost::asio::awaitable<std::string>
+name_cache::address_of(std::string host, std::chrono::milliseconds limit)
+{
+    const auto until = clock::now() + limit;
+    boost::asio::steady_timer pause(co_await boost::asio::this_coro::executor);
+    for (;;)
+    {
+        want(host);
+        const auto known = addresses_.find(host);
+        if (known != addresses_.end())
+            co_return known->second;
+        if (stopped_ || clock::now() >= until)
+            co_return "";
+        pause.expires_after(poll_every);
+        co_await pause.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    }
 }
 
 void name_cache::answered(

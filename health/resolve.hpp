@@ -6,9 +6,11 @@
 
 #include "health/member.hpp"
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <string>
@@ -25,7 +27,15 @@ public:
     // Starts a look-up unless the answer is younger than 30 s. A numeric address is its own answer.
     void want(const std::string& host);
 
-    void stop() { resolver_.cancel(); }
+    // The address of a host that is not known yet comes within `limit`, or never: "".
+    [[nodiscard]] boost::asio::awaitable<std::string>
+    address_of(std::string host, std::chrono::milliseconds limit);
+
+    void stop()
+    {
+        stopped_ = true;
+        resolver_.cancel();
+    }
 
     [[nodiscard]] const std::map<std::string, std::string>& addresses() const { return addresses_; }
 
@@ -46,6 +56,7 @@ private:
     std::function<void()> changed_;
     std::map<std::string, entry> asked_;
     std::map<std::string, std::string> addresses_;
+    bool stopped_ = false;
 };
 
 } // namespace rolegate::health

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "health/decide.hpp"
+#include "health/heard.hpp"
 
 #include <string>
 
@@ -19,6 +20,7 @@ struct scene
     time_point now;
     lock_belief lock;
     const cluster_listing* listing = nullptr; // nullptr while the lock is unknown
+    std::map<std::string, heard> voices{};    // what members say of themselves now
 
     [[nodiscard]] const word_report* report_of(const std::string& name) const
     {
@@ -27,23 +29,32 @@ struct scene
     }
 
     // What a member says of itself, if it has said so lately and still answers.
+    [[nodiscard]] const heard* voice_of(const std::string& name) const
+    {
+        const auto it = voices.find(name);
+        return it == voices.end() ? nullptr : &it->second;
+    }
+
     [[nodiscard]] const member_word* word_of(const std::string& name) const
     {
-        const auto* r = report_of(name);
-        return r && r->answers() && now - r->seen <= rules.fresh_for ? &*r->word : nullptr;
+        const auto* v = voice_of(name);
+        return v ? &v->word : nullptr;
     }
 
     // It has refused clients since it last spoke: a crash and a restart may lie between.
     [[nodiscard]] bool doubted(const std::string& name) const
     {
         const auto* r = report_of(name);
-        return r && r->refusals.since() != time_point{} && r->asked <= r->refusals.since();
+        const auto* v = voice_of(name);
+        if (!r || r->refusals.since() == time_point{})
+            return false;
+        return (v ? v->asked : r->asked) <= r->refusals.since();
     }
 
-    [[nodiscard]] bool was_open_for_writes(const std::string& name) const
+    // Opened for writes, and nothing has been said against it since.
+    [[nodiscard]] bool was_writer(const std::string& name) const
     {
-        const auto* m = before.find(name);
-        return m && m->write.verdict == admission::open;
+        return before.last_writer == name;
     }
 
     [[nodiscard]] bool was_open_for_reads(const std::string& name) const

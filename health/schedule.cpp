@@ -30,6 +30,11 @@ public:
     {
         // The word of the members in focus first: while they are asked, others list the cluster.
         ask_words(true);
+        if (pace_.watched)
+        {
+            ask_words(false);
+            return std::move(plan_);
+        }
         if (pace_.have_listing)
             ask_one_listing();
         else
@@ -80,17 +85,23 @@ private:
             // The only one that can list the members takes turns: its word must not starve them.
             if (focus && listing_waits_for(i))
                 continue;
-            const auto every = pace_.fast && focus ? pace_.fast_interval : pace_.interval;
             const auto what = pace_.lock_doubtful ? question::claim : question::word;
-            ask_when(i, what, e.word_asked == time_point{} ? now_ : e.word_asked + every);
+            ask_when(i, what, e.word_asked == time_point{} ? now_ : e.word_asked + every(e, focus));
         }
+    }
+
+    [[nodiscard]] clock::duration every(const rest_endpoint& e, bool focus) const
+    {
+        if (pace_.fast && focus)
+            return pace_.fast_interval;
+        return e.touched ? clock::duration{} : std::max(pace_.interval, pace_.quiet_interval);
     }
 
     // Nobody else could list the members now, and this one was asked for its word since.
     [[nodiscard]] bool listing_waits_for(std::size_t i) const
     {
-        return pace_.have_listing && pace_.listing_asked < endpoints_[i].word_asked &&
-               !listed_by_another(i);
+        return pace_.have_listing && !pace_.watched &&
+               pace_.listing_asked < endpoints_[i].word_asked && !listed_by_another(i);
     }
 
     // In a burst a slow /cluster must not stand in the way of the word that everybody waits for.

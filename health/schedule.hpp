@@ -31,6 +31,7 @@ struct rest_endpoint
     clock::duration latency{}; // of the last answered request
     time_point word_asked{};
     time_point listing_asked{};
+    bool touched = false; // something says that the member has changed
 };
 
 struct pace
@@ -40,8 +41,10 @@ struct pace
     bool fast = false;              // a role change is in the air
     std::vector<std::string> focus; // members whose word matters most while it is
     bool have_listing = false;      // members are known
-    bool lock_doubtful = false;     // listings fail: ask for claims instead of plain words
-    time_point listing_asked{};     // of anybody
+    bool watched = false;           // a DCS tells the lock, the members and the ttl: ask words only
+    clock::duration quiet_interval{}; // of members that have not changed, if longer than interval
+    bool lock_doubtful = false;       // listings fail: ask for claims instead of plain words
+    time_point listing_asked{};       // of anybody
     time_point ttl_asked{};
 };
 

@@ -87,7 +87,10 @@ bool same_member(const member& a, const member& b) noexcept
 
 bool same_belief(const topology& a, const topology& b) noexcept
 {
-    return a.lock.what == b.lock.what && a.lock.holder == b.lock.holder && a.pause == b.pause &&
+    return a.lock.what == b.lock.what && a.lock.holder == b.lock.holder &&
+           a.lock.by_lease == b.lock.by_lease && a.dcs.connected == b.dcs.connected &&
+           a.pause == b.pause && a.failsafe_mode == b.failsafe_mode &&
+           a.switchover == b.switchover && a.end_when_stale == b.end_when_stale &&
            a.highest_timeline == b.highest_timeline && a.system_identifier == b.system_identifier &&
            a.stale_after == b.stale_after && a.confirmed.has_value() == b.confirmed.has_value() &&
            std::ranges::equal(a.members, b.members, same_member);
@@ -101,13 +104,21 @@ std::string lock_text(const lock_belief& l)
     switch (l.what)
     {
     case lock_belief::kind::held:
-        return "lock held by " + l.holder;
+        return "lock held by " + l.holder + (l.by_lease ? " as far as its lease tells" : "");
     case lock_belief::kind::none:
         return "lock free";
     case lock_belief::kind::unknown:
         break;
     }
     return "lock unknown";
+}
+
+std::string switchover_text(const std::optional<planned_switchover>& s)
+{
+    if (!s)
+        return "no switchover is planned any more";
+    return "switchover asked for" + (s->from.empty() ? "" : " from " + s->from) +
+           (s->to.empty() ? "" : " to " + s->to) + (s->at.empty() ? "" : " at " + s->at);
 }
 
 void append(std::string& text, const std::string& part)
@@ -151,8 +162,15 @@ void append_member_change(std::string& text, const member* was, const member& is
 std::string cause_of_change(const topology& before, const topology& after)
 {
     std::string text;
-    if (before.lock.what != after.lock.what || before.lock.holder != after.lock.holder)
+    if (before.lock.what != after.lock.what || before.lock.holder != after.lock.holder ||
+        before.lock.by_lease != after.lock.by_lease)
         append(text, lock_text(after.lock));
+    if (before.dcs.connected != after.dcs.connected)
+        append(
+            text,
+            after.dcs.connected ? after.dcs.source + " connected"
+                                : after.dcs.source + " lost: " + after.dcs.error
+        );
     for (const auto& m : after.members)
         append_member_change(text, before.find(m.name), m);
     for (const auto& m : before.members)
@@ -160,8 +178,16 @@ std::string cause_of_change(const topology& before, const topology& after)
             append(text, m.name + " forgotten");
     if (before.pause != after.pause)
         append(text, after.pause ? "cluster paused" : "cluster resumed");
+    if (before.failsafe_mode != after.failsafe_mode)
+        append(
+            text, after.failsafe_mode ? "failsafe mode switched on" : "failsafe mode switched off"
+        );
+    if (before.switchover != after.switchover)
+        append(text, switchover_text(after.switchover));
     if (before.stale_after != after.stale_after)
-        append(text, "stale after " + std::to_string(after.stale_after.count()) + " ms");
+        append(
+            text, "a view is too old after " + std::to_string(after.stale_after.count()) + " ms"
+        );
     return text.empty() ? "another reason for the same verdicts" : text;
 }
 

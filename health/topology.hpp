@@ -51,8 +51,11 @@ struct member
     time_point listed_seen{};            // when it was last listed
     grant write;                         // for listeners of role primary
     grant read;                          // for listeners of role replica
-    std::optional<time_point> word_seen; // when it last spoke for itself
-    std::string error;                   // why it does not answer now; "" = it does
+    std::optional<time_point> word_seen; // when Patroni last spoke for it
+    std::string error;                   // why Patroni does not answer now; "" = it does
+    std::optional<time_point> sql_seen;  // when its PostgreSQL last spoke for itself
+    std::optional<bool> sql_in_recovery; // what it said; unset: it never spoke
+    std::string sql_error; // why it does not answer now; "" = it does, or is not asked
 };
 
 // Who holds the leader key, as far as we know.
@@ -65,10 +68,23 @@ struct lock_belief
         held,
     };
     kind what = kind::unknown;
-    std::string holder; // when held
-    std::string source; // REST address of the member that said so
-    time_point seen{};  // when it was last confirmed
-    time_point since{}; // since when we have believed it
+    std::string holder;             // when held
+    const char* source = "";        // "rest", "etcd3", "etcd"; "" = unknown. Static storage
+    std::string reporter;           // HOST:PORT that said so
+    time_point seen{};              // when it was last confirmed
+    time_point since{};             // since when we have believed it
+    std::optional<time_point> ends; // not before this, unless the holder lets it go; unset: unknown
+    bool by_lease = false;          // nobody confirms it now, but its lease has not ended
+};
+
+// How the DCS is reached from here.
+struct dcs_link
+{
+    std::string source;             // "" = none is configured
+    bool connected = false;         // the watch stands and re-reads are answered
+    std::string endpoint;           // that answered last
+    std::optional<time_point> seen; // when it last confirmed the lock
+    std::string error;              // why it is not connected
 };
 
 struct topology
@@ -77,7 +93,11 @@ struct topology
     std::uint64_t generation = 0; // +1 whenever a grant, an address or the lock changes
     std::vector<member> members;  // by name
     lock_belief lock;
+    dcs_link dcs;
     bool pause = false;
+    bool failsafe_mode = false; // configured, by what the DCS says
+    std::optional<planned_switchover> switchover;
+    std::string last_writer; // opened for writes, and nothing said against it since; "" = nobody
     std::uint32_t highest_timeline = 0; // of any primary opened so far
     time_point timeline_since{};        // when that last rose
     std::string system_identifier;      // of the first primary opened
@@ -89,6 +109,7 @@ struct topology
     std::optional<time_point> confirmed;
     std::optional<time_point> began; // when following the cluster began
     std::chrono::milliseconds stale_after{10000};
+    bool end_when_stale = false; // then its sessions end, too
 
     [[nodiscard]] const member* find(std::string_view name) const noexcept;
 

@@ -11,12 +11,15 @@ namespace rolegate::health
 struct writer
 {
     std::string name; // "" = nobody
-    grant verdict;    // open or keep
+    grant write;      // open or keep
+    // Kept for want of news, and nothing has been said against it: whoever was written to until
+    // now may be again without a new word.
+    bool nothing_new = false;
 };
 
 [[nodiscard]] writer find_writer(const scene& s);
 
-// The verdict on every other member.
-[[nodiscard]] grant no_writer(const scene& s);
+// The verdict on every member but `w`.
+[[nodiscard]] grant no_writer(const scene& s, const writer& w);
 
 } // namespace rolegate::health

@@ -6,6 +6,9 @@
 //   s.settle();                                 // a holds the lock and is open for writes
 //   s.after(50ms).lock("b").decide();
 //   CHECK(write_of(s.believed, "a") == "closed lock-elsewhere");
+//
+//   s.settle_with_dcs();                        // the same, by the DCS's word
+//   s.after(50ms).dcs("b").believe().after(50ms).sql("b", false, 2).decide();
 #pragma once
 
 #include "health/decide.hpp"
@@ -126,17 +129,90 @@ public:
         const bool same = r.seen != health::time_point{} && (was ? was->name : "") == holder;
         r.since = same ? r.since : now;
         r.seen = now;
-        r.listing = next_listing;
-        for (auto& m : r.listing.members)
-        {
-            m.holds_lock = m.name == holder;
-            m.role = m.holds_lock ? health::member_role::primary : health::member_role::replica;
-            m.role_text = m.holds_lock ? "leader" : "replica";
-        }
+        r.listing = listing_with(holder);
         return *this;
     }
 
     story& no_lock(const std::string& reporter = "a:8008") { return lock("", reporter); }
+
+    // The DCS is connected and names this holder, who has most of its ttl left. A holder that is
+    // no member has no key of its own.
+    story& dcs(const std::string& holder)
+    {
+        if (!seen.dcs)
+            seen.dcs.emplace();
+        auto& d = *seen.dcs;
+        const auto* was = d.listing.leader();
+        const bool same = d.seen != health::time_point{} && (was ? was->name : "") == holder;
+        d.source = "etcd3";
+        d.endpoint = "etcd-1:2379";
+        d.since = same ? d.since : now;
+        d.seen = now;
+        d.listing = listing_with(holder);
+        if (!holder.empty() && !d.listing.leader())
+        {
+            auto& m = d.listing.members.emplace_back();
+            m.name = holder;
+            m.holds_lock = true;
+            m.role = health::member_role::primary;
+        }
+        ++d.revision;
+        d.lease_ends.reset();
+        if (!holder.empty())
+            d.lease_ends = now + 20s;
+        d.connected = true;
+        d.error.clear();
+        return *this;
+    }
+
+    story& dcs_says_nobody() { return dcs(""); }
+
+    // It cannot be reached from now on; what it said last stays known.
+    story& dcs_lost_at(const std::string& error = "etcd-1:2379: timed out")
+    {
+        seen.dcs->connected = false;
+        seen.dcs->error = error;
+        return *this;
+    }
+
+    // The holder's lease has this much left.
+    story& lease(std::chrono::milliseconds left)
+    {
+        seen.dcs->lease_ends = now + left;
+        return *this;
+    }
+
+    story& failsafe_configured()
+    {
+        seen.dcs->failsafe_mode = true;
+        return *this;
+    }
+
+    // PostgreSQL says this of itself, asked just now.
+    story& sql(const std::string& name, bool in_recovery, std::uint32_t timeline = 1)
+    {
+        health::sql_word w;
+        w.in_recovery = in_recovery;
+        if (!in_recovery) // a standby's is not asked for
+            w.timeline = timeline;
+        w.database_system_identifier = our_system;
+        return sql(name, std::move(w));
+    }
+
+    story& sql(const std::string& name, health::sql_word w)
+    {
+        auto& r = seen.sql[name];
+        r.word = std::move(w);
+        r.asked = r.seen = now;
+        r.error.clear();
+        return *this;
+    }
+
+    story& sql_silent(const std::string& name, const std::string& error = "Connection refused")
+    {
+        seen.sql[name].error = error;
+        return *this;
+    }
 
     story& says(const std::string& name, health::member_word w)
     {
@@ -168,7 +244,6 @@ public:
     story& silent(const std::string& name, const std::string& error = "Connection refused")
     {
         seen.words[name].error = error;
-        seen.words[name].error_seen = now;
         return *this;
     }
 
@@ -176,6 +251,13 @@ public:
     {
         believed = health::decide(seen, rules, believed, now);
         return believed;
+    }
+
+    // In the middle of a sentence.
+    story& believe()
+    {
+        decide();
+        return *this;
     }
 
     // `holder` has the lock and is open for writes on this timeline, all others are replicas.
@@ -191,6 +273,19 @@ public:
         return after(1s);
     }
 
+    // The same, with a DCS that is connected and no listings over REST, as it is day by day.
+    story& settle_with_dcs(const std::string& holder = "a", std::uint32_t timeline = 1)
+    {
+        for (auto& m : next_listing.members)
+        {
+            m.timeline = timeline;
+            says(m.name, m.name == holder ? primary(timeline) : replica(timeline));
+        }
+        dcs(holder);
+        decide();
+        return after(1s);
+    }
+
     // Nobody can read the DCS any more: the listings are too old to count.
     story& dcs_lost() { return after(rules.fresh_for + 1ms); }
 
@@ -201,6 +296,18 @@ public:
     health::cluster_listing next_listing;
 
 private:
+    [[nodiscard]] health::cluster_listing listing_with(const std::string& holder) const
+    {
+        auto listing = next_listing;
+        for (auto& m : listing.members)
+        {
+            m.holds_lock = m.name == holder;
+            m.role = m.holds_lock ? health::member_role::primary : health::member_role::replica;
+            m.role_text = m.holds_lock ? "leader" : "replica";
+        }
+        return listing;
+    }
+
     int addresses_ = 0;
 };
 

@@ -59,7 +59,7 @@ TEST_CASE("the status has what scripts rely on")
     CHECK(main.at("system_identifier") == "7000000000000000001");
     CHECK(main.at("lock") == boost::json::parse(R"({
         "state": "held", "holder": "pg-1", "source": "rest", "reporter": "10.0.0.1:8008",
-        "age_ms": 120, "since_ms": 7200000, "ttl_left_ms": null})"));
+        "by_lease": false, "age_ms": 120, "since_ms": 7200000, "ttl_left_ms": null})"));
     const auto& members = main.at("members").as_array();
     REQUIRE(members.size() == 3);
     CHECK(members[0] == boost::json::parse(R"({
@@ -109,7 +109,7 @@ TEST_CASE("a cluster that was never seen has no ages")
     CHECK(main.at("members").as_array().empty());
     CHECK(main.at("lock") == boost::json::parse(R"({
         "state": "unknown", "holder": null, "source": null, "reporter": null,
-        "age_ms": null, "since_ms": null, "ttl_left_ms": null})"));
+        "by_lease": false, "age_ms": null, "since_ms": null, "ttl_left_ms": null})"));
 }
 
 TEST_CASE("the status names what stands in a member's way, not that another has the lock")
@@ -134,8 +134,8 @@ TEST_CASE("explain gives rule, reason and evidence of each verdict")
         "reason": "does not answer",
         "evidence": {"role": "replica", "state": "running", "state_text": "running",
                      "timeline": 7, "lag_bytes": null, "listed": true, "listed_age_ms": 80,
-                     "word_age_ms": 120, "error": "Connection refused", "host": "pg-3.example",
-                     "port": 5432, "address": "10.0.0.1",
+                     "word_age_ms": 120, "error": "Connection refused", "sql": null,
+                     "host": "pg-3.example", "port": 5432, "address": "10.0.0.1",
                      "api_url": "http://pg-3.example:8008/patroni"}})"));
     const auto& main = all.at("clusters").at("main");
     CHECK(main.at("lock").at("holder") == "pg-1");
@@ -163,7 +163,8 @@ TEST_CASE("a seed that fails is named before the cluster has been seen")
     t.cluster = "main";
     auto view = sample_view(t);
     view.clusters[0].checks.checks = {{{"10.0.0.9:8008", "rest", "error"}, 4}};
-    view.clusters[0].failures = {{"10.0.0.9:8008", {"Connection refused", sample_now}}};
+    view.clusters[0].failures = {
+        {{"10.0.0.9:8008", "rest", "/cluster"}, {"Connection refused", sample_now}}};
 
     const auto ready = answer("GET", "/readyz", view);
     const auto explain = answer("GET", "/api/v1/explain", view);

@@ -20,6 +20,11 @@ std::string api(const char* path, const proxy::process_view& view)
     return proxy::admin::answer("GET", path, view).body;
 }
 
+bool has(const std::string& text, std::string_view part)
+{
+    return text.find(part) != std::string::npos;
+}
+
 } // namespace
 
 TEST_SUITE_BEGIN("cli/table");
@@ -28,7 +33,7 @@ TEST_CASE("the status is a table of clusters, members and listeners")
 {
     CHECK(
         status_table(api("/api/v1/status", sample_view())) ==
-        R"(cluster main: primary pg-1, lock held by pg-1 for 2 h, generation 7, seen 120 ms ago
+        R"(cluster main: primary pg-1, lock held by pg-1 for 2 h (rest), generation 7, seen 120 ms ago
 MEMBER  ROLE     STATE    TL  LAG    SESSIONS  WRITE  READ  REASON
 pg-1    primary  running  7   -      4         yes    no    holds the leader lock and is a running primary
 pg-2    replica  running  7   16 kB  4         no     yes   is a running replica
@@ -47,17 +52,135 @@ TEST_CASE("explain shows each verdict and what it rests on")
         explain_text(api("/api/v1/explain/read", sample_view())) ==
         R"(listener read (role replica, cluster main): ready
   pg-1  not routable (closed)  is-primary: is a primary
-                               role primary, state running, timeline 7, lag -; spoke 120 ms ago, listed 80 ms ago
+                               role primary, state running, timeline 7, lag -
+                               REST 120 ms ago; listed 80 ms ago
   pg-2  routable               running-replica: is a running replica
-                               role replica, state running, timeline 7, lag 16 kB; spoke 120 ms ago, listed 80 ms ago
+                               role replica, state running, timeline 7, lag 16 kB
+                               REST 120 ms ago; listed 80 ms ago
   pg-3  not routable (keep)    silent: does not answer
-                               role replica, state running, timeline 7, lag -; spoke 120 ms ago, listed 80 ms ago; error: Connection refused
+                               role replica, state running, timeline 7, lag -
+                               REST silent, last 120 ms ago: Connection refused; listed 80 ms ago
 
-cluster main: primary pg-1, lock held by pg-1 for 2 h, generation 7, seen 120 ms ago
-  lock: said by 10.0.0.1:8008 120 ms ago
+cluster main: primary pg-1, lock held by pg-1 for 2 h (rest), generation 7, seen 120 ms ago
+  lock: said by 10.0.0.1:8008 (rest) 120 ms ago
   last change: lock held by pg-1
   pg-1 asked over rest: ok 11
   pg-3 asked over rest: error 3, ok 2; error 300 ms ago: Connection refused
+)"
+    );
+}
+
+TEST_CASE("the DCS, the lease and what is planned are shown")
+{
+    auto t = sample_topology();
+    t.lock.source = "etcd3";
+    t.lock.reporter = "10.0.0.9:2379";
+    t.lock.ends = support::sample_now + std::chrono::milliseconds(17300);
+    t.dcs = {"etcd3", true, "10.0.0.9:2379", support::sample_now - std::chrono::seconds(1), ""};
+    t.failsafe_mode = true;
+    t.switchover = {"pg-1", "", "2026-02-01T04:00:00+00:00"};
+    const auto view = sample_view(t);
+
+    CHECK(
+        has(status_table(api("/api/v1/status", view)),
+            "lock held by pg-1 for 2 h (etcd3, 17.3 s left), generation 7, seen 120 ms ago, "
+            "switchover planned\n")
+    );
+    CHECK(
+        has(explain_text(api("/api/v1/explain", view)),
+            R"(
+  lock: said by 10.0.0.9:2379 (etcd3) 120 ms ago; the lease has 17.3 s left
+  DCS: etcd3 connected, 10.0.0.9:2379 answered 1.0 s ago
+  planned: switchover from pg-1 to any member at 2026-02-01T04:00:00+00:00
+  failsafe mode: configured
+)")
+    );
+}
+
+TEST_CASE("a lost DCS cannot be overlooked")
+{
+    auto t = sample_topology();
+    t.lock.source = "etcd3";
+    t.lock.reporter = "10.0.0.9:2379";
+    t.lock.ends = support::sample_now + std::chrono::seconds(4);
+    t.lock.by_lease = true;
+    t.dcs.source = "etcd3";
+    t.dcs.error = "10.0.0.8:2379: timed out";
+    const auto view = sample_view(t);
+
+    CHECK(
+        has(status_table(api("/api/v1/status", view)),
+            "lock held by pg-1 for 2 h (by lease alone, 4.0 s left), generation 7, seen 120 ms "
+            "ago, etcd3 LOST\n")
+    );
+    CHECK(
+        has(explain_text(api("/api/v1/explain", view)),
+            R"(
+  lock: last said by 10.0.0.9:2379 (etcd3) 120 ms ago; nobody confirms it now; the lease has 4.0 s left
+  DCS: etcd3 LOST; error: 10.0.0.8:2379: timed out
+)")
+    );
+}
+
+TEST_CASE("what PostgreSQL says over SQL stands beside Patroni's word")
+{
+    auto t = sample_topology();
+    t.members[0].sql_seen = support::sample_now - std::chrono::milliseconds(90);
+    t.members[0].sql_in_recovery = false;
+    t.members[1].sql_seen = support::sample_now - std::chrono::seconds(3);
+    t.members[1].sql_in_recovery = true;
+    t.members[1].sql_error = "timed out";
+    t.members[2].word_seen.reset();
+    t.members[2].sql_error = "no password supplied";
+    t.members[2].listed = false;
+
+    const auto text = explain_text(api("/api/v1/explain/read", sample_view(t)));
+
+    CHECK(has(text, "REST 120 ms ago; SQL 90 ms ago (not in recovery); listed 80 ms ago\n"));
+    CHECK(has(
+        text,
+        "REST 120 ms ago; SQL silent, last 3.0 s ago: timed out (in recovery); listed 80 ms ago\n"
+    ));
+    CHECK(
+        has(text,
+            "REST silent, never heard: Connection refused; SQL silent, never heard: no password "
+            "supplied; no longer listed, last 80 ms ago\n")
+    );
+}
+
+TEST_CASE("role changes are listed step by step, the newest last")
+{
+    const auto at = [](int ms) { return support::sample_now + std::chrono::milliseconds(ms); };
+    auto view = sample_view();
+    CHECK(events_text(api("/api/v1/events", view)) == "no role change yet\n");
+
+    proxy::role_change first;
+    first.id = 1;
+    first.cluster = "main";
+    first.to = "pg-1";
+    first.began = std::chrono::system_clock::time_point(std::chrono::seconds(1700000000));
+    first.steps = {{"lock_taken", "pg-1", at(0), "rest"}, {"out_of_recovery", "pg-1", at(3), ""}};
+    proxy::role_change second;
+    second.id = 2;
+    second.cluster = "main";
+    second.from = "pg-1";
+    second.began = first.began + std::chrono::milliseconds(60250);
+    second.steps = {
+        {"writes_stopped", "pg-1", at(0), "nobody holds the leader lock"},
+        {"sessions_cut", "pg-1", at(1), "1"},
+        {"sessions_cut", "pg-2", at(1200), "12"}};
+    view.changes = {first, second};
+
+    CHECK(
+        events_text(api("/api/v1/events", view)) ==
+        R"(2023-11-14T22:13:20.000Z  cluster main  found: nobody -> pg-1
+        0 ms  lock_taken       pg-1  rest
+        3 ms  out_of_recovery  pg-1
+
+2023-11-14T22:14:20.250Z  cluster main  lost: pg-1 -> nobody
+        0 ms  writes_stopped  pg-1  nobody holds the leader lock
+        1 ms  sessions_cut    pg-1  1 session
+     1200 ms  sessions_cut    pg-2  12 sessions
 )"
     );
 }
@@ -105,6 +228,9 @@ LISTENER  BIND  CLUSTER  ROLE  SESSIONS  HELD  MEMBERS
     );
     CHECK(status_table("[]").find("LISTENER") == 0);
     CHECK(explain_text("{}").empty());
+    CHECK(events_text(R"({"events": [{}]})") == "-  cluster -  -: nobody -> nobody\n");
+    CHECK(events_text("7") == "no role change yet\n");
+    CHECK_THROWS(events_text("<html>"));
     CHECK_THROWS(status_table("<html>"));
     CHECK_THROWS(explain_text(""));
 }

@@ -74,7 +74,7 @@ TEST_CASE("the view goes stale after what the operator set, else the cluster's t
     s.seen.ttl = 25s;
     s.decide();
     CHECK(s.believed.stale_after == 25s);
-    CHECK(s.believed.cause == "stale after 25000 ms");
+    CHECK(s.believed.cause == "a view is too old after 25000 ms");
 
     s.rules.stale_after = 3s;
     s.decide();

@@ -18,7 +18,7 @@ std::string text(const char* t)
     return t ? t : "(close without a message)";
 }
 
-constexpr auto last = static_cast<int>(errc::shutting_down);
+constexpr auto last = static_cast<int>(errc::internal);
 
 } // namespace
 
@@ -49,7 +49,9 @@ TEST_CASE("every errc knows its word, whose doing it was and the SQLSTATE that i
         {errc::stale_view, "stale_view", side::proxy, "57P03"},
         {errc::queue_full, "queue_full", side::proxy, "57P03"},
         {errc::role_lost, "role_lost", side::proxy, "57P01"},
+        {errc::view_lost, "view_lost", side::proxy, "57P01"},
         {errc::shutting_down, "shutting_down", side::proxy, "57P01"},
+        {errc::internal, "internal", side::proxy, silent},
     };
     REQUIRE(std::size(rows) == static_cast<std::size_t>(last) + 1);
     for (const auto& row : rows)

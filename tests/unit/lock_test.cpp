@@ -17,7 +17,7 @@ using kind = lock_belief::kind;
 namespace
 {
 
-constexpr auto fresh_for = 5000ms;
+const policy rules{};
 
 struct told
 {
@@ -59,18 +59,20 @@ TEST_SUITE_BEGIN("health/lock");
 TEST_CASE("without a fresh report the lock is unknown")
 {
     evidence seen;
-    lock_belief before{kind::held, "a", "x", story_begins, story_begins};
+    lock_belief before;
+    before.what = kind::held;
+    before.holder = "a";
 
-    CHECK(believe_lock(seen, before, fresh_for, story_begins).what == kind::unknown);
+    CHECK(believe_lock(seen, before, rules, story_begins).what == kind::unknown);
 
     seen.reports["x"] = report({"a", 0ms, 0ms});
-    CHECK(believe_lock(seen, before, fresh_for, story_begins + 5s).what == kind::held);
+    CHECK(believe_lock(seen, before, rules, story_begins + 5s).what == kind::held);
 
-    const auto late = believe_lock(seen, before, fresh_for, story_begins + 5001ms);
+    const auto late = believe_lock(seen, before, rules, story_begins + 5001ms);
     CHECK(late.what == kind::unknown);
     CHECK(late.holder == "");
     CHECK(late.since == story_begins + 5001ms);
-    CHECK(report_behind(seen, late) == nullptr);
+    CHECK(listing_behind(seen, late) == nullptr);
 }
 
 TEST_CASE("a belief names its source, its age and its beginning")
@@ -79,19 +81,22 @@ TEST_CASE("a belief names its source, its age and its beginning")
     seen.reports["x"] = report({"a", 100ms, 100ms});
     seen.reports["y"] = report({"a", 300ms, 200ms});
 
-    const auto first = believe_lock(seen, {}, fresh_for, story_begins + 400ms);
+    const auto first = believe_lock(seen, {}, rules, story_begins + 400ms);
     CHECK(first.what == kind::held);
     CHECK(first.holder == "a");
-    CHECK(first.source == "y");
+    CHECK(std::string_view(first.source) == "rest");
+    CHECK(first.reporter == "y");
+    CHECK_FALSE(first.ends);
+    CHECK_FALSE(first.by_lease);
     CHECK(first.seen == story_begins + 300ms);
     CHECK(first.since == story_begins + 400ms);
-    CHECK(report_behind(seen, first) == &seen.reports["y"]);
+    CHECK(listing_behind(seen, first) == &seen.reports["y"].listing);
 
-    const auto second = believe_lock(seen, first, fresh_for, story_begins + 500ms);
+    const auto second = believe_lock(seen, first, rules, story_begins + 500ms);
     CHECK(second.since == first.since);
 
     seen.reports["x"] = report({"b", 600ms, 600ms});
-    const auto third = believe_lock(seen, second, fresh_for, story_begins + 700ms);
+    const auto third = believe_lock(seen, second, rules, story_begins + 700ms);
     CHECK(third.holder == "b");
     CHECK(third.since == story_begins + 700ms);
 }
@@ -133,7 +138,7 @@ TEST_CASE("of several reports the promotion wins, else the claim that came up la
             seen.words["a"].word = primary(row.timeline_a);
             seen.words["b"].word = primary(row.timeline_b);
 
-            const auto belief = believe_lock(seen, {}, fresh_for, story_begins + 20ms);
+            const auto belief = believe_lock(seen, {}, rules, story_begins + 20ms);
 
             CHECK(text_of(belief) == row.expected);
         }
@@ -172,11 +177,11 @@ TEST_CASE("what speaks for one holder is put together before it is weighed")
         seen.reports["y"] = report(row.y);
         seen.reports["z"] = report(row.z);
 
-        const auto belief = believe_lock(seen, {}, fresh_for, story_begins + 20ms);
+        const auto belief = believe_lock(seen, {}, rules, story_begins + 20ms);
 
         CHECK(text_of(belief) == row.expected);
         CHECK(belief.seen == story_begins + 12ms);
-        CHECK(belief.source == "z");
+        CHECK(belief.reporter == "z");
     }
 }
 
@@ -204,7 +209,7 @@ TEST_CASE("the claim that came up last is not ignored unless a promotion has ove
         for (std::size_t i = 0; i < reports.size(); ++i)
             seen.reports[std::string(1, static_cast<char>('w' + i))] = reports[i];
 
-        const auto belief = text_of(believe_lock(seen, {}, fresh_for, story_begins + 100ms));
+        const auto belief = text_of(believe_lock(seen, {}, rules, story_begins + 100ms));
 
         const auto newest = text_of(*std::ranges::max_element(reports, {}, &lock_report::since));
         const bool overtaken = std::ranges::any_of(
@@ -224,6 +229,6 @@ TEST_CASE("the claim that came up last is not ignored unless a promotion has ove
         evidence renamed = seen;
         for (std::size_t i = 0; i < reports.size(); ++i)
             renamed.reports[std::string(1, static_cast<char>('w' + i))] = reports[i];
-        CHECK(text_of(believe_lock(renamed, {}, fresh_for, story_begins + 100ms)) == belief);
+        CHECK(text_of(believe_lock(renamed, {}, rules, story_begins + 100ms)) == belief);
     }
 }

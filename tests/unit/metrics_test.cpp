@@ -87,6 +87,39 @@ TEST_CASE("a lag that nobody knows is absent, not zero")
     CHECK(text.find(R"(rolegate_member_lag_bytes{cluster="main",member="pg-1"})") == text.npos);
 }
 
+TEST_CASE("the DCS and the lease are there when they are known")
+{
+    const std::string connected = R"(rolegate_dcs_connected{cluster="main"} )";
+    const std::string left = R"(rolegate_lock_ttl_seconds{cluster="main"} )";
+    auto t = sample_topology();
+    auto text = proxy::metrics_text(sample_view(t));
+    CHECK(text.find(connected) == text.npos); // none is configured
+    CHECK(text.find(left) == text.npos);
+
+    t.dcs.source = "etcd3";
+    t.dcs.connected = true;
+    t.lock.source = "etcd3";
+    t.lock.ends = support::sample_now + std::chrono::milliseconds(17500);
+    text = proxy::metrics_text(sample_view(t));
+    CHECK(has_line(text, connected + "1"));
+    CHECK(has_line(text, left + "17.5"));
+
+    t.dcs.connected = false;
+    t.lock.ends = support::sample_now - std::chrono::seconds(1);
+    text = proxy::metrics_text(sample_view(t));
+    CHECK(has_line(text, connected + "0"));
+    CHECK(has_line(text, left + "0"));
+
+    t.lock.source = "rest"; // it may have been renewed, but nobody says until when
+    text = proxy::metrics_text(sample_view(t));
+    CHECK(text.find(left) == text.npos);
+
+    t.lock.source = "etcd3";
+    t.lock.what = health::lock_belief::kind::none;
+    text = proxy::metrics_text(sample_view(t));
+    CHECK(text.find(left) == text.npos);
+}
+
 TEST_CASE("a stale view routes nobody")
 {
     auto t = sample_topology();

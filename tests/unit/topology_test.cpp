@@ -66,7 +66,14 @@ TEST_CASE("what people route by or are told makes another belief; ages, lag and 
         {"nothing", [](topology&) {}, true},
         {"age of the view", [](topology& t) { *t.confirmed += 1s; }, true},
         {"age of the lock", [](topology& t) { t.lock.seen += 1s; }, true},
-        {"reporter of the lock", [](topology& t) { t.lock.source = "b:8008"; }, true},
+        {"reporter of the lock", [](topology& t) { t.lock.reporter = "b:8008"; }, true},
+        {"source of the lock", [](topology& t) { t.lock.source = "etcd3"; }, true},
+        {"end of the lease", [](topology& t) { t.lock.ends = time_point{1h}; }, true},
+        {"endpoint of the DCS", [](topology& t) { t.dcs.endpoint = "b:2379"; }, true},
+        {"age of the DCS's word", [](topology& t) { t.dcs.seen = time_point{1h}; }, true},
+        {"error of the DCS", [](topology& t) { t.dcs.error = "refused"; }, true},
+        {"age of an SQL word", [](topology& t) { t.members[1].sql_seen = time_point{1h}; }, true},
+        {"error over SQL", [](topology& t) { t.members[1].sql_error = "refused"; }, true},
         {"age of a word", [](topology& t) { t.members[1].word_seen = time_point{1h}; }, true},
         {"age of a listing", [](topology& t) { t.members[1].listed_seen += 1s; }, true},
         {"lag", [](topology& t) { t.members[1].lag_bytes = 9; }, true},
@@ -80,6 +87,11 @@ TEST_CASE("what people route by or are told makes another belief; ages, lag and 
         {"pause", [](topology& t) { t.pause = true; }, false},
         {"highest timeline", [](topology& t) { t.highest_timeline = 2; }, false},
         {"system identifier", [](topology& t) { t.system_identifier = "7"; }, false},
+        {"a lock by its lease only", [](topology& t) { t.lock.by_lease = true; }, false},
+        {"the way to the DCS", [](topology& t) { t.dcs.connected = true; }, false},
+        {"failsafe mode", [](topology& t) { t.failsafe_mode = true; }, false},
+        {"a planned switchover", [](topology& t) { t.switchover.emplace(); }, false},
+        {"what becomes of a stale view", [](topology& t) { t.end_when_stale = true; }, false},
         {"how long a view counts", [](topology& t) { t.stale_after = 1s; }, false},
         {"the first confirmation", [](topology& t) { t.confirmed.reset(); }, false},
         {"a member more", [](topology& t) { t.members.push_back(t.members[0]); }, false},
@@ -161,6 +173,28 @@ TEST_CASE("the cause of a change tells every change that a reader of the log car
              t.members[1].write = {admission::closed, "other", "another reason"};
          },
          "another reason for the same verdicts"},
+        {"a lock that only its lease speaks for",
+         [](topology& t) { t.lock.by_lease = true; },
+         "lock held by a as far as its lease tells"},
+        {"the DCS connects",
+         [](topology& t) {
+             t.dcs = {"etcd3", true, "x:2379", {}, ""};
+         },
+         "etcd3 connected"},
+        {"failsafe mode", [](topology& t) { t.failsafe_mode = true; }, "failsafe mode switched on"},
+        {"a switchover is asked for",
+         [](topology& t) {
+             t.switchover = planned_switchover{"a", "b", ""};
+         },
+         "switchover asked for from a to b"},
+        {"a failover is asked for, to any candidate",
+         [](topology& t) { t.switchover.emplace(); },
+         "switchover asked for"},
+        {"a switchover is planned for later",
+         [](topology& t) {
+             t.switchover = planned_switchover{"a", "", "2026-01-31T03:00+00:00"};
+         },
+         "switchover asked for from a at 2026-01-31T03:00+00:00"},
         {"what a member is",
          [](topology& t)
          {
@@ -182,7 +216,7 @@ TEST_CASE("the cause of a change tells every change that a reader of the log car
         {"paused", [](topology& t) { t.pause = true; }, "cluster paused"},
         {"how long a view counts",
          [](topology& t) { t.stale_after = 30s; },
-         "stale after 30000 ms"},
+         "a view is too old after 30000 ms"},
         {"several things: the lock first",
          [](topology& t)
          {
@@ -222,7 +256,20 @@ TEST_CASE("what ended is told as well")
     auto unlisted = three();
     unlisted.members[1].listed = false;
 
+    auto linked = three();
+    linked.dcs = {"etcd3", true, "x:2379", {}, ""};
+    auto cut_off = linked;
+    cut_off.dcs.connected = false;
+    cut_off.dcs.error = "x:2379: timed out";
+    auto planned = three();
+    planned.switchover.emplace();
+    auto failsafe = three();
+    failsafe.failsafe_mode = true;
+
     CHECK(cause_of_change(paused, three()) == "cluster resumed");
+    CHECK(cause_of_change(linked, cut_off) == "etcd3 lost: x:2379: timed out");
+    CHECK(cause_of_change(planned, three()) == "no switchover is planned any more");
+    CHECK(cause_of_change(failsafe, three()) == "failsafe mode switched off");
     CHECK(cause_of_change(unlisted, three()) == "b is listed again");
 }
 
