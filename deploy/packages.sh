@@ -5,9 +5,10 @@
 set -euo pipefail
 
 build=(cmake ninja-build g++ ccache pkg-config libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
-       libssl-dev libyaml-cpp-dev libspdlog-dev prometheus-cpp-dev libcli11-dev doctest-dev)
+       libssl-dev libpq-dev libyaml-cpp-dev libspdlog-dev prometheus-cpp-dev
+       libcli11-dev doctest-dev)
 cluster=(patroni etcd-server etcd-client python3-etcd postgresql-15 haproxy python3-psycopg2 python3-yaml)
-test=(python3-pytest python3-psycopg2 python3-psycopg prometheus openssl clang-format-14)
+test=(python3-pytest python3-psycopg2 python3-psycopg prometheus openssl iproute2 clang-format-14)
 fuzz=(clang-14 libclang-rt-14-dev)
 
 usage() {

@@ -6,6 +6,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <limits>
 
 namespace rolegate::proxy
@@ -241,6 +242,34 @@ void add_topology(families& out, const process_view& view)
     outage.move_to(out);
 }
 
+void add_lock(families& out, const process_view& view)
+{
+    family connected(
+        gauge, "dcs_connected", "1 while the DCS is watched and answers; absent without a DCS."
+    );
+    family left(
+        gauge,
+        "lock_ttl_seconds",
+        "Time left of the lease behind the leader lock; absent while unknown."
+    );
+    for (const auto& c : view.clusters)
+    {
+        const label_list labels{{"cluster", c.topology->cluster}};
+        const auto& lock = c.topology->lock;
+        if (!c.topology->dcs.source.empty())
+            connected.add(labels, c.topology->dcs.connected ? 1.0 : 0.0);
+        // Said by another source, the lock may have been renewed since the DCS last told its end.
+        const bool known = lock.ends && c.topology->dcs.source == lock.source;
+        if (lock.what == health::lock_belief::kind::held && known)
+        {
+            const std::chrono::duration<double> seconds = *lock.ends - view.now;
+            left.add(labels, std::max(seconds.count(), 0.0));
+        }
+    }
+    connected.move_to(out);
+    left.move_to(out);
+}
+
 void add_checks(families& out, const process_view& view)
 {
     family checks(counter, "checks_total", "Requests to sources, by result.");
@@ -286,6 +315,7 @@ std::string metrics_text(const process_view& view)
     add_routable(all, view);
     add_members(all, view);
     add_topology(all, view);
+    add_lock(all, view);
     add_checks(all, view);
     add_process(all, view);
     return prometheus::TextSerializer().Serialize(all);

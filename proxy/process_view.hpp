@@ -6,10 +6,12 @@
 
 #include "config/settings.hpp"
 #include "health/topology.hpp"
+#include "proxy/role_history.hpp"
 #include "proxy/stats.hpp"
 
 #include <algorithm>
 #include <chrono>
+#include <compare>
 #include <map>
 #include <string>
 #include <string_view>
@@ -25,13 +27,35 @@ struct check_failure
     health::time_point seen{};
 };
 
+// What was asked of whom: a member, or a HOST:PORT before its name is known.
+struct check_key
+{
+    std::string member;
+    std::string source;
+    std::string path;
+
+    friend auto operator<=>(const check_key&, const check_key&) = default;
+};
+
 struct cluster_view
 {
     health::topology_ptr topology; // never null
     check_stats checks;
     std::map<std::string, std::uint64_t> role_changes; // by kind: "promoted", "lost"
     histogram write_unavailable;                       // losing the primary to the next one
-    std::map<std::string, check_failure> failures;     // by member, or a seed's HOST:PORT
+    std::map<check_key, check_failure> failures;
+
+    // The last failure of a member over one source; nullptr: none.
+    [[nodiscard]] const check_failure*
+    failure_of(std::string_view member, std::string_view source) const noexcept
+    {
+        const check_failure* latest = nullptr;
+        for (const auto& [key, failure] : failures)
+            if (key.member == member && key.source == source &&
+                (!latest || failure.seen > latest->seen))
+                latest = &failure;
+        return latest;
+    }
 };
 
 struct listener_view
@@ -50,6 +74,7 @@ struct process_view
     bool shutting_down = false;
     std::vector<cluster_view> clusters;
     std::vector<listener_view> listeners;
+    std::vector<role_change> changes; // oldest first
 
     [[nodiscard]] const cluster_view* find_cluster(std::string_view name) const noexcept
     {

@@ -8,6 +8,7 @@ configure_file(version.hpp.in ${PROJECT_BINARY_DIR}/generated/rolegate_version.h
 
 # Pure: what operators and their tools are shown.
 add_library(proxy_pages STATIC
+    admin/events_json.cpp
     admin/json.cpp
     admin/readiness.cpp
     admin/routes.cpp
@@ -21,6 +22,7 @@ add_library(proxy STATIC
     admin/http_server.cpp
     buffer_pool.cpp
     cancel.cpp
+    cluster_record.cpp
     cli/client.cpp
     connect.cpp
     listener.cpp

@@ -3,9 +3,11 @@
 
 #include "health/monitor.hpp"
 #include "proxy/admin/http_server.hpp"
+#include "proxy/cluster_record.hpp"
 #include "proxy/listener.hpp"
 #include "proxy/log.hpp"
 #include "proxy/worker.hpp"
+#include "proxy/worker_observer.hpp"
 #include "rolegate_version.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -42,18 +44,7 @@ void raise_descriptor_limit()
     static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
 }
 
-// What the control thread remembers of a cluster beside the monitor's belief.
-struct cluster_record
-{
-    check_stats checks;
-    std::map<std::string, check_failure> failures; // by member or seed
-    std::map<std::string, std::uint64_t> role_changes;
-    histogram write_unavailable;
-    std::string primary; // of the last topology; "" = none
-    std::optional<health::time_point> unavailable_since;
-};
-
-class server final : public health::observer
+class server final : public health::observer, public worker_observer
 {
 public:
     explicit server(const config::settings& settings);
@@ -64,7 +55,9 @@ public:
 private:
     void on_topology(const health::topology_ptr& t, bool changed) override;
     void on_check(const health::check& c) override;
-    void note_primary(cluster_record& r, const health::topology& t);
+    void hint(std::size_t cluster, const std::string& member, health::life_sign seen) override;
+    void sessions_cut(std::size_t cluster, const std::string& member, std::size_t n) override;
+    void first_session(std::size_t cluster, const std::string& member) override;
 
     void make_workers();
     void make_listeners();
@@ -87,6 +80,8 @@ private:
     std::deque<listener_state> listener_states_; // addresses stay; atomics do not move
     std::vector<std::unique_ptr<health::monitor>> monitors_;
     std::vector<cluster_record> records_;
+    std::vector<health::topology_ptr> told_; // by cluster, as of its last change
+    role_history history_;
     std::vector<std::unique_ptr<worker>> workers_;
     std::vector<std::unique_ptr<listener>> listeners_;
     admin::http_server admin_;
@@ -111,16 +106,10 @@ void server::make_workers()
     std::vector<health::topology_ptr> beliefs;
     for (const auto& m : monitors_)
         beliefs.push_back(m->believed());
-    const auto hints =
-        [this](std::size_t cluster, const std::string& member, health::life_sign seen)
-    {
-        asio::post(
-            control_, [this, cluster, member, seen] { monitors_[cluster]->hint(member, seen); }
-        );
-    };
+    told_ = beliefs;
     for (std::size_t i = 0; i < count; ++i)
         workers_.push_back(
-            std::make_unique<worker>(i, count, beliefs, settings_.listeners.size(), hints)
+            std::make_unique<worker>(i, count, beliefs, settings_.listeners.size(), *this)
         );
 }
 
@@ -186,64 +175,38 @@ void server::on_topology(const health::topology_ptr& t, bool changed)
     if (!changed)
         return;
 
-    note_primary(records_[cluster], *t);
-    const auto* primary = t->primary();
-    log::line(log_level::info, "topology")
-        .add("cluster", t->cluster)
-        .add("generation", static_cast<std::int64_t>(t->generation))
-        .add("primary", primary ? log::quoted(primary->name) : "-")
-        .add("timeline", static_cast<std::int64_t>(t->highest_timeline))
-        .add("lock_source", t->lock.source)
-        .text("cause", t->cause);
-}
-
-void server::note_primary(cluster_record& r, const health::topology& t)
-{
-    const auto* p = t.primary();
     const auto now = std::chrono::steady_clock::now();
-    if (p && p->name != r.primary)
-        ++r.role_changes["promoted"];
-    if (!p && !r.primary.empty())
-    {
-        ++r.role_changes["lost"];
-        r.unavailable_since = now;
-    }
-    if (p && r.unavailable_since)
-    {
-        r.write_unavailable.observe(
-            std::chrono::duration<double>(now - *r.unavailable_since).count()
-        );
-        r.unavailable_since.reset();
-    }
-    r.primary = p ? p->name : "";
+    records_[cluster].on_topology(*t, now);
+    history_.on_topology(*told_[cluster], *t, now, std::chrono::system_clock::now());
+    told_[cluster] = t;
 }
 
 void server::on_check(const health::check& c)
 {
-    auto& r = records_[cluster_index(c.cluster)];
-    ++r.checks.checks[{c.member, c.source, c.error.empty() ? "ok" : "error"}];
-    r.checks.seconds[c.source].observe(c.took.count());
+    records_[cluster_index(c.cluster)].on_check(c, std::chrono::steady_clock::now());
+}
 
-    if (c.member != c.address)
-        r.failures.erase(c.address); // of the time before its name was known
-    // Of a member that fails a thousand times people want the first line and the last.
-    const auto was = r.failures.find(c.member);
-    const bool said = was == r.failures.end() ? c.error.empty() : was->second.error == c.error;
-    if (c.error.empty())
-        r.failures.erase(c.member);
-    else
-        r.failures[c.member] = {c.error, std::chrono::steady_clock::now()};
-    if (said)
-        return;
-    log::line(
-        c.error.empty() ? log_level::info : log_level::warning,
-        c.error.empty() ? "check_ok" : "check_failed"
-    )
-        .add("cluster", c.cluster)
-        .add("member", log::quoted(c.member))
-        .add("source", c.source)
-        .add("path", c.path)
-        .text("error", c.error);
+// --- what workers tell, on their threads -------------------------------------------------------
+
+void server::hint(std::size_t cluster, const std::string& member, health::life_sign seen)
+{
+    asio::post(control_, [this, cluster, member, seen] { monitors_[cluster]->hint(member, seen); });
+}
+
+void server::sessions_cut(std::size_t cluster, const std::string& member, std::size_t n)
+{
+    const auto now = std::chrono::steady_clock::now();
+    const auto note = [this, cluster, member, n, now]
+    { history_.on_sessions_cut(settings_.clusters[cluster].name, member, n, now); };
+    asio::post(control_, note);
+}
+
+void server::first_session(std::size_t cluster, const std::string& member)
+{
+    const auto now = std::chrono::steady_clock::now();
+    const auto note = [this, cluster, member, now]
+    { history_.on_first_session(settings_.clusters[cluster].name, member, now); };
+    asio::post(control_, note);
 }
 
 // --- the end -----------------------------------------------------------------------------------
@@ -355,13 +318,8 @@ asio::awaitable<process_view> server::gather()
     v.config_loaded = loaded_;
     v.shutting_down = shutting_down_;
     for (std::size_t i = 0; i < monitors_.size(); ++i)
-        v.clusters.push_back(
-            {monitors_[i]->believed(),
-             records_[i].checks,
-             records_[i].role_changes,
-             records_[i].write_unavailable,
-             records_[i].failures}
-        );
+        v.clusters.push_back(records_[i].view(monitors_[i]->believed()));
+    v.changes = {history_.changes().begin(), history_.changes().end()};
     for (std::size_t i = 0; i < listeners_.size(); ++i)
         v.listeners.push_back({settings_.listeners[i], listeners_[i]->bound(), stats[i]});
     co_return v;

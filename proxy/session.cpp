@@ -250,9 +250,11 @@ void session::start_relay()
     ++counted_->sessions;
     relay_.emplace(client_, server_, worker_.buffers(), *this);
     worker_.settle(*this);
+    worker_.note_routed(listener_, member_);
     relay_->start(clear ? &tracker : nullptr);
     // The belief may have changed while the last words of the opening were on their way.
-    on_topology();
+    if (on_topology())
+        worker_.note_cut(listener_, member_, 1);
     if (leaving_)
         on_shutdown();
 }

@@ -42,8 +42,9 @@ public:
 
     // --- what the worker tells a session ---
 
-    // There is a new topology: leave a member that lost the role; go on if held.
-    void on_topology();
+    // There is a new topology: leave a member that lost the role; go on if held. True: the relay to
+    // that member was ended.
+    bool on_topology();
 
     // About ten times a second while the session is in the worker's list of those that wait.
     void on_sweep(time_point now);

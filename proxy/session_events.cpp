@@ -42,18 +42,21 @@ bool understands_errors(const handshake& h)
 
 } // namespace
 
-void session::on_topology()
+bool session::on_topology()
 {
     const auto t = worker_.believed(listener_.cluster);
     const bool lost = !member_.empty() && !may_stay(listener_.settings.role, *t, member_);
     if (relay_)
     {
-        if (lost)
+        if (lost && why_ == errc::none)
+        {
             end(errc::role_lost);
-        return;
+            return true;
+        }
+        return false;
     }
     if (!opening_)
-        return;
+        return false;
     // Still opening: nothing of that server has reached the client, so another one is found.
     if (lost && server_.is_open())
     {
@@ -65,6 +68,7 @@ void session::on_topology()
     const auto to = route(listener_.settings.role, *t, now, 0, opening_->resting);
     if (opening_->waiting && (to.member || to.why == errc::stale_view))
         opening_->timer.cancel();
+    return false;
 }
 
 void session::end(errc why)
@@ -206,7 +210,8 @@ void session::record_end()
     if (phase_ == phase::handshake && info(why_).who == side::client &&
         (in > 0 || why_ != errc::client_gone))
         ++stats.handshake_rejects[info(why_).word];
-    if (phase_ == phase::data && (why_ == errc::role_lost || why_ == errc::shutting_down))
+    if (phase_ == phase::data &&
+        (why_ == errc::role_lost || why_ == errc::view_lost || why_ == errc::shutting_down))
         ++member.shut_down[info(why_).word];
 
     std::ostringstream client;

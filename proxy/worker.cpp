@@ -5,6 +5,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <pthread.h>
 
@@ -30,10 +31,10 @@ worker::worker(
     std::size_t workers,
     std::vector<health::topology_ptr> first_beliefs,
     std::size_t listeners,
-    hint_sink hints
+    worker_observer& observer
 )
-    : index_(index), workers_(workers), beliefs_(std::move(first_beliefs)),
-      hints_(std::move(hints)), work_(asio::make_work_guard(context_)), sweeper_(context_),
+    : index_(index), workers_(workers), beliefs_(std::move(first_beliefs)), observer_(observer),
+      work_(asio::make_work_guard(context_)), sweeper_(context_), last_writer_(beliefs_.size()),
       stats_(listeners)
 {
 }
@@ -121,22 +122,38 @@ template <class Do> void worker::for_each_session(session_list& list, Do act)
 void worker::publish(std::size_t cluster, health::topology_ptr t)
 {
     asio::post(
-        context_,
-        [this, cluster, t = std::move(t)]() mutable
-        {
-            const bool changed = t->generation != beliefs_[cluster]->generation;
-            beliefs_[cluster] = std::move(t);
-            if (!changed)
-                return;
-            const auto tell = [cluster](session& s)
-            {
-                if (s.listener().cluster == cluster)
-                    s.on_topology();
-            };
-            for_each_session(relaying_, tell);
-            for_each_session(waiting_, tell);
-        }
+        context_, [this, cluster, t = std::move(t)]() mutable { adopt(cluster, std::move(t)); }
     );
+}
+
+void worker::adopt(std::size_t cluster, health::topology_ptr t)
+{
+    const bool changed = t->generation != beliefs_[cluster]->generation;
+    beliefs_[cluster] = std::move(t);
+    if (!changed)
+        return;
+    std::map<std::pair<const listener_state*, std::string>, std::size_t> cut;
+    const auto tell = [&](session& s)
+    {
+        if (s.listener().cluster == cluster && s.on_topology())
+            ++cut[{&s.listener(), s.member()}];
+    };
+    for_each_session(relaying_, tell);
+    for_each_session(waiting_, tell);
+    for (const auto& [whose, n] : cut)
+        note_cut(*whose.first, whose.second, n);
+    const auto* primary = beliefs_[cluster]->primary();
+    if (!primary || primary->name != last_writer_[cluster])
+        last_writer_[cluster].clear();
+}
+
+void worker::note_routed(const listener_state& l, const std::string& member)
+{
+    auto& last = last_writer_[l.cluster];
+    if (l.settings.role != config::listener_role::primary || last == member)
+        return;
+    last = member;
+    observer_.first_session(l.cluster, member);
 }
 
 // --- periodic ----------------------------------------------------------------------------------
@@ -154,9 +171,26 @@ void worker::sweep()
     );
     const auto now = std::chrono::steady_clock::now();
     sweep_gone_clients(now);
+    end_stale_sessions(now);
     for_each_session(waiting_, [now](session& s) { s.on_sweep(now); });
     if (shutting_down_)
         for_each_session(relaying_, [](session& s) { s.on_shutdown(); });
+}
+
+// on_stale: shutdown_sessions.
+void worker::end_stale_sessions(session::time_point now)
+{
+    for (std::size_t cluster = 0; cluster < beliefs_.size(); ++cluster)
+    {
+        if (!beliefs_[cluster]->end_when_stale || !beliefs_[cluster]->stale(now))
+            continue;
+        const auto end = [cluster](session& s)
+        {
+            if (s.listener().cluster == cluster)
+                s.end(errc::view_lost);
+        };
+        for_each_session(relaying_, end);
+    }
 }
 
 // A client that waits for a server is not read from; whether it has gone is asked of the kernel,
@@ -222,15 +256,22 @@ asio::awaitable<std::size_t> worker::count_sessions()
     co_return waiting_.size() + relaying_.size();
 }
 
+void worker::note_cut(const listener_state& l, const std::string& member, std::size_t n)
+{
+    if (l.settings.role == config::listener_role::primary)
+        observer_.sessions_cut(l.cluster, member, n);
+}
+
 void worker::hint(std::size_t cluster, const std::string& member, health::life_sign seen)
 {
     const auto now = std::chrono::steady_clock::now();
-    if (member == last_hinted_ && seen == last_sign_ && now - last_hint_ < hint_every)
+    std::erase_if(hinted_, [now](const hinted& h) { return now - h.at >= hint_every; });
+    const auto same = [&](const hinted& h)
+    { return h.cluster == cluster && h.member == member && h.seen == seen; };
+    if (std::ranges::any_of(hinted_, same))
         return;
-    last_hint_ = now;
-    last_hinted_ = member;
-    last_sign_ = seen;
-    hints_(cluster, member, seen);
+    hinted_.push_back({cluster, member, seen, now});
+    observer_.hint(cluster, member, seen);
 }
 
 void worker::report(const std::exception_ptr& e) const

@@ -7,6 +7,7 @@
 #include "health/topology.hpp"
 #include "proxy/buffer_pool.hpp"
 #include "proxy/session.hpp"
+#include "proxy/worker_observer.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -26,16 +27,12 @@ namespace rolegate::proxy
 class worker
 {
 public:
-    // Live traffic's hint that a member should be looked at: (cluster index, member, why). Called
-    // on the worker's thread, at most every few milliseconds a member.
-    using hint_sink = std::function<void(std::size_t, const std::string&, health::life_sign)>;
-
     worker(
         std::size_t index,
         std::size_t workers,
         std::vector<health::topology_ptr> first_beliefs,
         std::size_t listeners,
-        hint_sink hints
+        worker_observer& observer
     );
     ~worker();
 
@@ -70,6 +67,12 @@ public:
     [[nodiscard]] listener_stats& stats_of(const listener_state& l) { return stats_[l.index]; }
     [[nodiscard]] buffer_pool& buffers() noexcept { return buffers_; }
 
+    // A session of this listener has reached its server.
+    void note_routed(const listener_state& l, const std::string& member);
+
+    // Sessions of this listener were ended because the member lost the role.
+    void note_cut(const listener_state& l, const std::string& member, std::size_t n);
+
     void hint(std::size_t cluster, const std::string& member, health::life_sign seen);
     void report(const std::exception_ptr& e) const;
 
@@ -77,21 +80,32 @@ private:
     using session_list =
         boost::intrusive::list<session, boost::intrusive::constant_time_size<false>>;
 
+    struct hinted
+    {
+        std::size_t cluster = 0;
+        std::string member;
+        health::life_sign seen{};
+        session::time_point at{};
+    };
+
     void run();
+    void adopt(std::size_t cluster, health::topology_ptr t);
     void sweep();
+    void end_stale_sessions(session::time_point now);
     void sweep_gone_clients(session::time_point now);
     template <class Do> void for_each_session(session_list& list, Do act);
 
     const std::size_t index_;
     const std::size_t workers_;
     std::vector<health::topology_ptr> beliefs_; // by cluster
-    hint_sink hints_;
+    worker_observer& observer_;
 
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
     boost::asio::steady_timer sweeper_;
     std::thread thread_;
 
+    std::vector<std::string> last_writer_; // by cluster: the primary that sessions were led to
     worker_stats stats_;
     buffer_pool buffers_;
     session_list waiting_;
@@ -100,9 +114,7 @@ private:
     std::vector<session*> polled_session_;
     std::uint64_t started_ = 0;
     bool shutting_down_ = false;
-    session::time_point last_hint_{};
-    std::string last_hinted_;
-    health::life_sign last_sign_{};
+    std::vector<hinted> hinted_; // within the last milliseconds
 };
 
 } // namespace rolegate::proxy

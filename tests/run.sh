@@ -4,7 +4,7 @@
 #
 #   tests/run.sh [unit|loopback|cluster|asan|tsan|fuzz|lint|all]...
 #
-# unit      pure tests and the replayed fuzz corpora      loopback  real sockets, scripted servers
+# unit      pure tests and the replayed fuzz corpora      loopback  real sockets, scripted servers; the long random test
 # cluster   a real Patroni cluster on loopback            lint      who may include whom, and style
 # asan      unit, replay, loopback under ASan and UBSan   tsan      loopback under TSan
 # fuzz      each fuzz target for FUZZ_SECONDS (10)
@@ -113,12 +113,21 @@ cluster_part() {
         report cluster $((SECONDS - begin)) 0 1 "$log"
         return
     fi
-    run "$log" timeout --kill-after=60 900 /usr/bin/python3 -m pytest -p no:cacheprovider -q -rA --tb=short --durations=8 tests/cluster
+    # Both halves wait most of the time, each for a cluster of its own.
+    run "$log" bash -c '
+        half() { # NUMBER PREFIX
+            ROLEGATE_TEST_PREFIX=$2 timeout --foreground --kill-after=60 900 /usr/bin/python3 -m pytest -p no:cacheprovider -q -rA \
+                --tb=short --durations=8 --half "$1" tests/cluster > "$0.$1" 2>&1
+        }
+        half 1 127.0.1 & half 2 127.0.3 &
+        wait -n; first=$?; wait -n; exit $((first | $?))' "$log"
     code=$?
-    last=$(grep -E '(passed|failed|error).* in [0-9.]+s' "$log" | tail -n 1)
-    [[ $last =~ ([0-9]+)\ passed ]] && good=${BASH_REMATCH[1]}
-    [[ $last =~ ([0-9]+)\ failed ]] && bad=$((bad + BASH_REMATCH[1]))
-    [[ $last =~ ([0-9]+)\ error ]] && bad=$((bad + BASH_REMATCH[1]))
+    cat "$log".[12] >> "$log"
+    while read -r last; do
+        [[ $last =~ ([0-9]+)\ passed ]] && good=$((good + BASH_REMATCH[1]))
+        [[ $last =~ ([0-9]+)\ failed ]] && bad=$((bad + BASH_REMATCH[1]))
+        [[ $last =~ ([0-9]+)\ error ]] && bad=$((bad + BASH_REMATCH[1]))
+    done < <(grep -E '(passed|failed|error).* in [0-9.]+s' "$log")
     ((code != 0 && bad == 0)) && bad=1
     report cluster $((SECONDS - begin)) "$good" "$bad" "$log"
 }
@@ -129,19 +138,22 @@ fuzz_part() {
         report fuzz $((SECONDS - begin)) 0 1 "$log"
         return
     fi
-    while read -r target; do
-        name=${target##*/fuzz_}
-        # libFuzzer writes what it finds into the first corpus directory, so it gets a copy.
-        corpus=$logs/corpus-$name
-        mkdir -p "$corpus"
-        [[ -d tests/fuzz/corpus/$name ]] && cp -r "tests/fuzz/corpus/$name/." "$corpus"
-        if run "$log" "$target" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=10 -rss_limit_mb=2048 \
-                -artifact_prefix="$logs/crash-$name-" "$corpus"; then
-            good=$((good + 1))
-        else
-            bad=$((bad + 1))
-        fi
-    done < <(find build/fuzz -name 'fuzz_*' -type f -executable -not -path '*/CMakeFiles/*' | sort)
+    # libFuzzer writes what it finds into the first corpus directory, so it gets a copy.
+    run "$log" bash -c '
+        fuzz() { # TARGET
+            name=${1##*/fuzz_}
+            mkdir -p "$logs/corpus-$name"
+            [[ -d tests/fuzz/corpus/$name ]] && cp -r "tests/fuzz/corpus/$name/." "$logs/corpus-$name"
+            if "$1" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=10 -rss_limit_mb=2048 \
+                -artifact_prefix="$logs/crash-$name-" "$logs/corpus-$name" > "$logs/fuzz-$name.log" 2>&1
+            then echo "fuzz_$name: passed"; else cat "$logs/fuzz-$name.log"; echo "fuzz_$name: failed"; fi
+        }
+        export -f fuzz
+        export logs=$0
+        find build/fuzz -name "fuzz_*" -type f -executable -not -path "*/CMakeFiles/*" -print0 | sort -z |
+            xargs -0 -n 1 -P "$(nproc)" bash -c "fuzz \$0"' "$logs"
+    good=$(grep -c '^fuzz_.*: passed$' "$log")
+    bad=$(grep -c '^fuzz_.*: failed$' "$log")
     ((good + bad == 0)) && bad=1
     report fuzz $((SECONDS - begin)) "$good" "$bad" "$log"
 }
@@ -172,9 +184,9 @@ fi
 for part in "${parts[@]}"; do
     case $part in
         unit)     ctest_part unit release build 'unit|replay' ;;
-        loopback) ctest_part loopback release build loopback ;;
+        loopback) ctest_part loopback release build 'loopback|random' ;;
         lint)     ctest_part lint release build lint ;;
-        asan)     ctest_part asan asan build/asan 'unit|replay|loopback' test_programs ;;
+        asan)     ctest_part asan asan build/asan 'unit|replay|random|loopback' test_programs ;;
         # What is pure runs on one thread.
         tsan)     ctest_part tsan tsan build/tsan loopback loopback_tests ;;
         fuzz)     fuzz_part ;;

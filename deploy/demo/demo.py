@@ -160,7 +160,7 @@ def run(options, cluster, cleanup):
     if options.keep:
         what_to_try(cluster, rolegate, proxies)
         while True:
-            for child in [cluster.etcd.child] + [proxy.child for proxy in proxies]:
+            for child in cluster.etcd.children + [proxy.child for proxy in proxies]:
                 child.require_running()
             threading.Event().wait(1)
 

@@ -5,6 +5,7 @@ import glob
 import os
 import shutil
 import signal
+import socket
 import time
 
 import yaml
@@ -37,17 +38,25 @@ class Node:
         if self.user:
             shutil.chown(self.directory, self.user, self.user)
         os.chmod(self.directory, 0o700)
-        with open(self.config, "w") as file:
-            yaml.safe_dump(self._patroni_config(settings), file, sort_keys=False)
-        os.chmod(self.config, 0o644)
+        self._settings = settings
+        self._gate = None
+        self._write_config()
         self.child = Child(name, ["patroni", self.config], self.log, self.user, stop_signal=signal.SIGINT)
+
+    def _write_config(self):
+        with open(self.config, "w") as file:
+            yaml.safe_dump(self._patroni_config(self._settings), file, sort_keys=False)
+        os.chmod(self.config, 0o644)
 
     def _patroni_config(self, settings):
         return {
             "scope": settings.scope,
             "namespace": settings.namespace,
             "name": self.name,
-            "etcd3": {"hosts": settings.etcd_address},
+            # Without use_proxies Patroni would ask etcd for its members and go to those directly.
+            settings.dcs: {"hosts": self._gate.addresses, "use_proxies": True} if self._gate
+            else {"hosts": settings.etcd_addresses},
+            "log": {"loggers": {"patroni.api": "DEBUG"} if settings.log_requests else {}},
             "restapi": {"listen": self.rest, "connect_address": self.rest},
             "bootstrap": {
                 "dcs": {
@@ -81,7 +90,9 @@ class Node:
                     "superuser": {"username": "postgres", "password": settings.password}},
                 "parameters": {"unix_socket_directories": self.directory},
                 "pg_hba": [f"host replication replication 127.0.0.0/8 {settings.auth}",
-                           f"host all all 127.0.0.0/8 {settings.auth}"],
+                           f"host all all 127.0.0.0/8 {settings.auth}",
+                           # Proxies in a network of their own (network.py).
+                           f"host all all 198.18.0.0/16 {settings.auth}"],
             },
         }
 
@@ -101,8 +112,18 @@ class Node:
         except ValueError:
             return None
 
+    def requests(self):
+        """How many requests its REST API has answered so far; needs Settings.log_requests."""
+        with open(self.log, errors="replace") as file:
+            return sum("API thread" in line for line in file)
+
     def start(self):
         self.child.start()
+
+    def go_through(self, gate):
+        """From its next start its Patroni reaches etcd through the gate, or directly again (None)."""
+        self._gate = gate
+        self._write_config()
 
     def stop(self):
         """Ctrl-C of Patroni: PostgreSQL is shut down, and a leader gives its lock back."""
@@ -134,6 +155,23 @@ class Node:
             return
         wait_until(f"the postmaster of {self.name} is gone", lambda: not is_alive(pid), 10, every=0.01)
 
+    def block_postgres(self):
+        """Kills PostgreSQL and takes its port, so that Patroni cannot start it again. Returns what releases the port."""
+        blocker = socket.socket()
+        blocker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.kill_postgres()
+        wait_until(f"the port of {self.name} is free", lambda: bound(blocker, (self.host, self.pg_port)), 10, every=0.01)
+        # Two that both say SO_REUSEADDR may share a port that nobody listens on.
+        blocker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        return blocker.close
+
+    def rebuild(self):
+        """Throws the data away; its Patroni copies it from the leader, also in pause."""
+        self.kill_patroni()     # in pause a polite end takes a ttl
+        self.kill_postgres()
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.start()
+
     def wipe(self):
         """Removes the data directory of a stopped node."""
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -144,6 +182,14 @@ class Node:
             alive = "PostgreSQL lives" if self.postmaster_pid() else "PostgreSQL is down"
             return f"{self.name}: Patroni does not answer, {alive}"
         return f"{self.name}: {body.get('state')} {body.get('role')} timeline {body.get('timeline')}"
+
+
+def bound(sock, address):
+    try:
+        sock.bind(address)
+    except OSError:
+        return False
+    return True
 
 
 def stop_all(nodes):

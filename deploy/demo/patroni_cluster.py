@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: PostgreSQL
 """A cluster: etcd and some nodes on loopback addresses, and what an operator does to it."""
 
+import json
 import os
 import shutil
+import subprocess
 import tempfile
 from dataclasses import dataclass, field
 
@@ -16,12 +18,14 @@ from .processes import wait_until
 
 @dataclass
 class Settings:
-    """`prefix` is the first three bytes of the addresses: etcd is PREFIX.10, the nodes PREFIX.11 and up."""
+    """`prefix` is the first three bytes of the addresses: etcd is PREFIX.10 (and .110, .120), the nodes PREFIX.11 and up."""
     directory: str = ""
     prefix: str = "127.0.0"
     nodes: int = 3
     pg_port: int = 5434
     rest_port: int = 8008
+    etcds: int = 1              # members of etcd: 1 or 3
+    dcs: str = "etcd3"          # Patroni's word for the API it uses: etcd3, or etcd for the old one
     etcd_port: int = 2379
     etcd_peer_port: int = 2380
     scope: str = "demo"
@@ -33,7 +37,8 @@ class Settings:
     failsafe: bool = False
     auth: str = "trust"
     password: str = "postgres"
-    etcd_address: str = field(default="", init=False)
+    log_requests: bool = False  # each node's log has a line for every request to its REST API
+    etcd_addresses: list = field(default_factory=list, init=False)
 
 
 class Cluster:
@@ -42,8 +47,13 @@ class Cluster:
         settings.directory = settings.directory or tempfile.mkdtemp(prefix="rolegate-cluster-")
         os.makedirs(settings.directory, exist_ok=True)
         os.chmod(settings.directory, 0o755)
-        self.etcd = Etcd(f"{settings.prefix}.10", settings.directory, settings.etcd_port, settings.etcd_peer_port)
-        settings.etcd_address = self.etcd.address
+        self.etcd = Etcd(settings.prefix, settings.directory, settings.etcd_port, settings.etcd_peer_port,
+                         settings.etcds, api_v2=settings.dcs == "etcd")
+        settings.etcd_addresses = self.etcd.addresses
+        # What heal() goes back to.
+        self._configuration = {"ttl": settings.ttl, "loop_wait": settings.loop_wait, "pause": None,
+                               "retry_timeout": settings.retry_timeout, "synchronous_mode": settings.synchronous,
+                               "failsafe_mode": settings.failsafe}
         self.nodes = []
         for _ in range(settings.nodes):
             self.add_node()
@@ -69,7 +79,7 @@ class Cluster:
 
     def ports(self):
         """Every (host, port) the cluster listens on."""
-        wanted = [(self.etcd.host, self.etcd.client_port), (self.etcd.host, self.settings.etcd_peer_port)]
+        wanted = self.etcd.ports()
         for node in self.nodes:
             wanted += [(node.host, node.pg_port), (node.host, node.rest_port)]
         return wanted
@@ -91,6 +101,15 @@ class Cluster:
         shutil.rmtree(self.settings.directory, ignore_errors=True)
 
     # Knowledge
+
+    def dcs(self):
+        """The part of Rolegate's configuration that names the lock's store, spelled as Patroni spells it."""
+        return {"scope": self.settings.scope, "namespace": self.settings.namespace,
+                self.settings.dcs: {"hosts": self.etcd.addresses}}
+
+    def key(self, name):
+        """Full name of a key of this cluster in etcd."""
+        return f"{self.settings.namespace}/{self.settings.scope}/{name}"
 
     def view(self):
         """Body of GET /cluster of the first node that answers, or None."""
@@ -169,7 +188,8 @@ class Cluster:
     # Operator's work
 
     def heal(self, limit=90):
-        """Back to the known state: the first nodes only, all of them running, one leader, replicas streaming."""
+        """Back to the known state: the first nodes only, all of them running as configured at first, one leader,
+        replicas streaming."""
         self.etcd.start()
         for node in self.nodes[self.settings.nodes:]:
             self.remove_node(node)
@@ -177,7 +197,26 @@ class Cluster:
             self.add_node()
         for node in self.nodes:
             node.start()
-        self.wait_healthy(limit)
+        self._restore_configuration(limit)
+        try:
+            self.wait_healthy(limit / 2)
+        except processes.Timeout:
+            # What cannot follow any more is copied anew.
+            leader = self.leader()
+            for node in self.nodes:
+                if leader and node is not leader:
+                    node.rebuild()
+            self.wait_healthy(limit)
+
+    def _restore_configuration(self, limit):
+        """In pause nobody starts a stopped PostgreSQL, so this may not wait for a healthy cluster."""
+        def current():
+            answers = (rest.ask(node.rest, "/config") for node in self.nodes)
+            return next((answer.json() for answer in answers if answer and answer.status == 200), None)
+        now = wait_until("a node tells the configuration", current, limit)
+        changes = {key: value for key, value in self._configuration.items() if now.get(key) != value}
+        if changes:
+            self.configure(**changes)
 
     def candidate(self):
         """A replica that may take over: with synchronous mode only the synchronous one may."""
@@ -198,11 +237,43 @@ class Cluster:
 
     def configure(self, **changes):
         """What `patronictl edit-config` does."""
-        answer = rest.ask(self.leader().rest, "/config", "PATCH", changes, timeout=10)
-        if answer is None or answer.status != 200:
-            raise RuntimeError(f"configuration refused: {answer.body if answer else 'no answer'}")
+        # Any node takes it, and in pause there may be no leader.
+        answers = (rest.ask(node.rest, "/config", "PATCH", changes, timeout=10) for node in self.nodes)
+        if not any(answer and answer.status == 200 for answer in answers):
+            raise RuntimeError(f"configuration refused: {changes}")
         if "synchronous_mode" in changes:
             self.settings.synchronous = changes["synchronous_mode"]
+
+    def set_failsafe(self, on):
+        """Failsafe mode, and everything a node needs for it when etcd goes: the list of members is in etcd."""
+        self.configure(failsafe_mode=on)
+        if on:
+            def listed():
+                return set(json.loads(self.etcd.get(self.key("failsafe")) or "{}")) == {node.name for node in self.nodes}
+            wait_until("all members are in the failsafe key", listed, 30)
+            self._wait_loop()
+
+    def _wait_loop(self):
+        """Until every node has gone through one more loop, so that it has read what is in etcd now."""
+        seen = {node.name: (node.status() or {}).get("dcs_last_seen", 0) for node in self.nodes}
+        for node in self.nodes:
+            wait_until(f"{node.name} has looked at etcd",
+                       lambda: (node.status() or {}).get("dcs_last_seen", 0) > seen[node.name] + 1, 30)  # noqa: B023
+
+    def pause(self, on=True):
+        """What `patronictl pause --wait` and `resume --wait` do."""
+        self.configure(pause=True if on else None)
+        for node in self.nodes:
+            wait_until(f"{node.name} is {'paused' if on else 'resumed'}",
+                       lambda: bool((node.status() or {}).get("pause")) == on, 30)  # noqa: B023
+
+    def ctl(self, *words):
+        """patronictl, as an operator on the first node uses it."""
+        done = subprocess.run(["patronictl", "-c", self.nodes[0].config, *words], text=True, capture_output=True,
+                              stdin=subprocess.DEVNULL, timeout=90 * processes.TIMEOUT_SCALE)
+        if done.returncode != 0:
+            raise RuntimeError(f"patronictl {' '.join(words)}: {done.stdout} {done.stderr}")
+        return done.stdout
 
     def dsn(self, host, port, **more):
         options = {"host": host, "port": port, "user": "postgres", "dbname": "postgres", "sslmode": "disable",

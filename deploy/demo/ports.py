@@ -38,6 +38,22 @@ def _listening_inodes(port):
     return inodes
 
 
+def peers(pid):
+    """Addresses HOST:PORT that a process has connections to, in whatever network namespace it is."""
+    mine = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except OSError:
+            continue
+        mine |= {found[1]} if found else set()
+    with open(f"/proc/{pid}/net/tcp") as file:
+        rows = [line.split() for line in file.readlines()[1:]]
+    established = [row[2] for row in rows if row[3] == "01" and row[9] in mine]
+    return [f"{socket.inet_ntoa(int(host, 16).to_bytes(4, 'little'))}:{int(port, 16)}"
+            for host, _, port in (peer.partition(":") for peer in established)]
+
+
 def owner(port):
     """`name (pid N)` of a process that listens on the port, or None when it cannot be seen."""
     inodes = _listening_inodes(port)

@@ -98,6 +98,7 @@ class Child:
 
     def start(self):
         if self.running:
+            self.thaw()
             return self
         env = {**os.environ, **(self.env or {})}
         with open(self.log, "ab") as log:
@@ -122,6 +123,13 @@ class Child:
         except subprocess.TimeoutExpired:
             raise Timeout(f"{self.name} (pid {self.pid}) did not end within {limit * TIMEOUT_SCALE:g} s") from None
 
+    def freeze(self):
+        """SIGSTOP: its connections stay open and nobody answers on them."""
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.signal(signal.SIGCONT)
+
     def kill(self):
         """kill -9 of this one process, not of its children."""
         if self.running:
@@ -130,6 +138,7 @@ class Child:
 
     def ask_to_stop(self, number=None):
         self.signal(number or self.stop_signal)
+        self.thaw()
 
     def stop(self, limit=20, asked=False):
         """Ends it politely, then by force, then whatever it left in its own process group.

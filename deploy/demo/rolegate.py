@@ -2,11 +2,12 @@
 """Rolegate under test or on show: its configuration, its process, its admin API."""
 
 import os
+import re
 
 import yaml
 
 from . import rest
-from .processes import Child, cpu_seconds, tail, wait_until
+from .processes import Child, Timeout, cpu_seconds, tail, wait_until
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -15,13 +16,14 @@ def binary():
     return os.environ.get("ROLEGATE_BINARY") or f"{REPOSITORY}/build/rolegate"
 
 
-def configuration(members, write_port, read_port, admin_port, host="127.0.0.1", patroni=None, write=None, read=None):
+def configuration(members, write_port, read_port, admin_port, host="127.0.0.1", patroni=None, cluster=None, write=None,
+                  read=None):
     """The setup most clusters have: one port for the primary, one for the replicas in turn.
 
-    `patroni`, `write` and `read` add keys to the part of the same name.
+    `patroni`, `cluster` (for dcs, sql, on_dcs_loss and so on), `write` and `read` add keys to the part of the same name.
     """
     return {
-        "clusters": {"main": {"patroni": {"members": list(members), **(patroni or {})}}},
+        "clusters": {"main": {"patroni": {"members": list(members), **(patroni or {})}, **(cluster or {})}},
         "listeners": {
             "write": {"bind": f"{host}:{write_port}", "cluster": "main", "role": "primary", **(write or {})},
             "read": {"bind": f"{host}:{read_port}", "cluster": "main", "role": "replica",
@@ -34,7 +36,10 @@ def configuration(members, write_port, read_port, admin_port, host="127.0.0.1", 
 class Rolegate:
     name = "Rolegate"
 
-    def __init__(self, members, directory, write_port, read_port, admin_port, host="127.0.0.1", name="rolegate", **more):
+    def __init__(self, members, directory, write_port, read_port, admin_port, host="127.0.0.1", name="rolegate",
+                 namespace=None, **more):
+        """With a namespace it runs in that, and is reached at the namespace's address."""
+        host = namespace.host if namespace else host
         self.host = host
         self.write_port = write_port
         self.read_port = read_port
@@ -43,7 +48,8 @@ class Rolegate:
         with open(self.config, "w") as file:
             yaml.safe_dump(configuration(members, write_port, read_port, admin_port, host, **more), file,
                            sort_keys=False, default_flow_style=None)
-        self.child = Child(name, [binary(), "run", "-c", self.config], f"{directory}/{name}.log")
+        command = [binary(), "run", "-c", self.config]
+        self.child = Child(name, namespace.command(command) if namespace else command, f"{directory}/{name}.log")
 
     @property
     def log(self):
@@ -98,6 +104,50 @@ class Rolegate:
         """Names of the members that the listener sends new sessions to."""
         return sorted(member["name"] for member in self.main().get("members", [])
                       if member.get("routable", {}).get(listener))
+
+    def lock(self):
+        """What it knows of the leader lock: holder, source, ttl_left_ms."""
+        return self.main().get("lock") or {}
+
+    def explain(self):
+        answer = self.get("/api/v1/explain")
+        return answer.json() if answer else {}
+
+    def rules(self, listener="write"):
+        """The rule by which each member gets this listener's clients or does not, by name."""
+        found = (self.explain().get("listeners") or {}).get(listener) or {}
+        return {member["name"]: member["rule"] for member in found.get("members", [])}
+
+    def wait_rule(self, node, rule, limit=30, listener="write"):
+        """`rule` is a name or several."""
+        wanted = (rule,) if isinstance(rule, str) else tuple(rule)
+        try:
+            return wait_until(f"{listener}: {node.name} by {' or '.join(wanted)}", lambda: next(
+                (found for found in [self.rules(listener).get(node.name)] if found in wanted), None), limit, every=0.02)
+        except Timeout as error:
+            raise Timeout(f"{error}; now {self.rules(listener)}") from None
+
+    def events(self, kind=None):
+        """The last role changes, oldest first."""
+        answer = self.get("/api/v1/events")
+        found = answer.json()["events"] if answer and answer.status == 200 else []
+        return sorted((event for event in found if kind in (None, event["kind"])), key=lambda event: event["at"])
+
+    def metric(self, name, **labels):
+        """Sum of all samples of that name with these labels; None when there is none."""
+        answer = self.get("/metrics")
+        values = []
+        for line in answer.body.splitlines() if answer else ():
+            found = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
+            if found and found[1] == name:
+                has = dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', found[2] or ""))
+                if labels.items() <= has.items():
+                    values.append(float(found[3]))
+        return sum(values) if values else None
+
+    def log_text(self):
+        with open(self.log, errors="replace") as file:
+            return file.read()
 
     def wait_routable(self, listener, names, limit=30):
         wait_until(f"{listener} routes to {sorted(names)} (now {self.routable(listener)})",

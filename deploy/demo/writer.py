@@ -121,7 +121,8 @@ class SteadyWriter:
         return [attempt for attempt in list(self.attempts) if attempt.acknowledged]
 
     def _run(self):
-        numbers = itertools.count()
+        # The table outlives a test, so names alone would come twice.
+        numbers = (f"{self.name}-{time.monotonic():.3f}-{number}" for number in itertools.count())
         while not self._stop.is_set():
             try:
                 connection = psycopg2.connect(self.dsn)
@@ -137,7 +138,7 @@ class SteadyWriter:
     def _write(self, cursor, numbers):
         while not self._stop.is_set():
             now = time.monotonic()
-            attempt = Attempt(f"{self.name}-{next(numbers)}", now, connected=now)
+            attempt = Attempt(next(numbers), now, connected=now)
             self.attempts.append(attempt)
             cursor.execute(INSERT, (attempt.id,))
             attempt.server = cursor.fetchone()[0]

@@ -53,18 +53,50 @@ const char* to_string(lock_belief::kind k) noexcept
     return "unknown";
 }
 
-json::object lock_object(const lock_belief& lock, time_point now)
+json::object lock_object(const health::topology& t, time_point now)
 {
-    const bool reported = !lock.source.empty();
+    const auto& lock = t.lock;
+    const bool held = lock.what == lock_belief::kind::held;
+    json::value left;
+    // Said by another source, the lock may have been renewed since the DCS last told its end.
+    if (held && lock.ends && t.dcs.source == lock.source)
+        left = std::max<std::int64_t>(ms_between(now, *lock.ends), 0);
     return {
         {"state", to_string(lock.what)},
-        {"holder", or_null(lock.what == lock_belief::kind::held ? lock.holder : std::string())},
-        {"source", reported ? json::value("rest") : json::value(nullptr)},
-        {"reporter", or_null(lock.source)},
+        {"holder", or_null(held ? lock.holder : std::string())},
+        {"source", or_null(std::string(lock.source))},
+        {"reporter", or_null(lock.reporter)},
+        {"by_lease", lock.by_lease},
         {"age_ms", age_ms(lock.seen, now)},
         {"since_ms", age_ms(lock.since, now)},
-        {"ttl_left_ms", nullptr}, // only a DCS could tell
+        {"ttl_left_ms", std::move(left)}, // only a DCS can tell
     };
+}
+
+// null: none is configured.
+json::value dcs_object(const health::dcs_link& dcs, time_point now)
+{
+    if (dcs.source.empty())
+        return nullptr;
+    json::object o;
+    o["source"] = dcs.source;
+    o["connected"] = dcs.connected;
+    o["endpoint"] = or_null(dcs.endpoint);
+    o["age_ms"] = age_ms(dcs.seen, now);
+    o["error"] = or_null(dcs.error);
+    return o;
+}
+
+// null: nobody has asked for one.
+json::value switchover_object(const std::optional<health::planned_switchover>& s)
+{
+    if (!s)
+        return nullptr;
+    json::object o;
+    o["from"] = or_null(s->from);
+    o["to"] = or_null(s->to);
+    o["at"] = or_null(s->at);
+    return o;
 }
 
 // What is known of a cluster, its members apart.
@@ -80,7 +112,10 @@ json::object cluster_object(const health::topology& t, time_point now)
     o["pause"] = t.pause;
     o["highest_timeline"] = t.highest_timeline;
     o["system_identifier"] = or_null(t.system_identifier);
-    o["lock"] = lock_object(t.lock, now);
+    o["lock"] = lock_object(t, now);
+    o["dcs"] = dcs_object(t.dcs, now);
+    o["failsafe_mode"] = t.failsafe_mode;
+    o["switchover"] = switchover_object(t.switchover);
     return o;
 }
 
@@ -142,6 +177,18 @@ json::object status_of(const process_view& view, const listener_view& l)
     return o;
 }
 
+// null: it was never asked over SQL.
+json::value sql_object(const health::member& m, time_point now)
+{
+    if (!m.sql_seen && m.sql_error.empty())
+        return nullptr;
+    json::object o;
+    o["in_recovery"] = or_null(m.sql_in_recovery);
+    o["age_ms"] = age_ms(m.sql_seen, now);
+    o["error"] = or_null(m.sql_error);
+    return o;
+}
+
 json::object evidence_of(const health::member& m, time_point now)
 {
     json::object o;
@@ -154,6 +201,7 @@ json::object evidence_of(const health::member& m, time_point now)
     o["listed_age_ms"] = age_ms(m.listed_seen, now);
     o["word_age_ms"] = age_ms(m.word_seen, now);
     o["error"] = or_null(m.error);
+    o["sql"] = sql_object(m, now);
     o["host"] = m.host;
     o["port"] = m.port;
     o["address"] = or_null(m.address);
@@ -191,14 +239,13 @@ json::array checks_of(const cluster_view& cluster, time_point now)
              ++it)
             results[it->first[2]] = it->second;
 
-        const auto failure = cluster.failures.find(member);
-        const bool fails = failure != cluster.failures.end();
+        const auto* failure = cluster.failure_of(member, source);
         json::object o;
         o["member"] = member;
         o["source"] = source;
         o["results"] = std::move(results);
-        o["error"] = fails ? json::value(failure->second.error) : json::value(nullptr);
-        o["error_age_ms"] = fails ? age_ms(failure->second.seen, now) : json::value(nullptr);
+        o["error"] = failure ? json::value(failure->error) : json::value(nullptr);
+        o["error_age_ms"] = failure ? age_ms(failure->seen, now) : json::value(nullptr);
         out.push_back(std::move(o));
     }
     return out;

@@ -11,6 +11,11 @@ namespace rolegate::proxy::admin
 namespace
 {
 
+std::string member_and_source(const check_key& key)
+{
+    return key.source == "rest" ? key.member : key.member + " over " + key.source;
+}
+
 using config::listener_role;
 using health::admission;
 
@@ -23,8 +28,8 @@ std::string join(const std::string& before, std::string_view separator, const st
 std::string with_failures(std::string text, const cluster_view& cluster)
 {
     std::string failures;
-    for (const auto& [source, failure] : cluster.failures)
-        failures = join(failures, "; ", source + ": " + failure.error);
+    for (const auto& [key, failure] : cluster.failures)
+        failures = join(failures, "; ", member_and_source(key) + ": " + failure.error);
     return failures.empty() ? std::move(text) : std::move(text) + ": " + failures;
 }
 

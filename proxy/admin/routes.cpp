@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/admin/routes.hpp"
 
+#include "proxy/admin/events_json.hpp"
 #include "proxy/admin/json.hpp"
 #include "proxy/admin/readiness.hpp"
 #include "proxy/metrics.hpp"
@@ -25,7 +26,8 @@ constexpr const char* index_text =
     "/metrics                  Prometheus\n"
     "/api/v1/status            clusters, members, listeners\n"
     "/api/v1/explain           every verdict and its evidence\n"
-    "/api/v1/explain/LISTENER  the same for one listener\n";
+    "/api/v1/explain/LISTENER  the same for one listener\n"
+    "/api/v1/events            the last role changes, step by step\n";
 
 response text(std::string body)
 {
@@ -106,6 +108,8 @@ std::optional<response> find_page(std::string_view path, const process_view& vie
         return json(200, status_json(view));
     if (path == "/api/v1/explain")
         return json(200, explain_json(view, ""));
+    if (path == "/api/v1/events")
+        return json(200, events_json(view));
     if (const auto name = name_behind(path, "/readyz/"))
         return find_listener(view, *name) ? readyz(view, *name) : no_such_listener(*name);
     if (const auto name = name_behind(path, "/api/v1/explain/"))

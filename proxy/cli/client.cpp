@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/cli/client.hpp"
 
-#include <boost/asio/as_tuple.hpp>
+#include "health/http_connection.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/url/parse.hpp>
 
 namespace rolegate::proxy::cli
@@ -22,13 +16,10 @@ namespace
 {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
-constexpr std::uint64_t max_answer = 64 * 1024 * 1024; // some thousand members
+constexpr std::size_t max_answer = 64 * 1024 * 1024; // some thousand members
 
 struct place
 {
@@ -56,37 +47,31 @@ place parse_place(const std::string& base)
     return p;
 }
 
-std::string text_of(error_code ec)
-{
-    return ec == beast::error::timeout ? "no answer in time" : ec.message();
-}
-
+// The first address that answers; each has the whole limit.
 asio::awaitable<void> exchange(
-    beast::tcp_stream& stream,
     tcp::resolver::results_type to,
-    http::request<http::empty_body> request,
+    health::http_target target,
+    std::string path,
+    std::chrono::milliseconds limit,
     http_answer& out
 )
 {
-    const auto [connect_error, at] = co_await stream.async_connect(to, nothrow);
-    if (connect_error)
+    for (const auto& at : to)
     {
-        out.error = text_of(connect_error);
+        target.address = at.endpoint().address().to_string();
+        target.port = at.endpoint().port();
+        health::http_connection connection(co_await asio::this_coro::executor);
+        out.error = co_await connection.open(target, limit);
+        if (!out.error.empty())
+            continue;
+        health::http_request request;
+        request.path = path;
+        request.last = true;
+        request.largest_answer = max_answer;
+        auto answer = co_await connection.ask(std::move(request), limit);
+        out = {answer.status, std::move(answer.body), std::move(answer.error)};
         co_return;
     }
-    const auto [write_error, sent] = co_await http::async_write(stream, request, nothrow);
-    beast::flat_buffer buffer;
-    http::response_parser<http::string_body> parser;
-    parser.body_limit(max_answer);
-    // Also after a failed write: a server at its limit may have answered before it closed.
-    const auto [read_error, n] = co_await http::async_read(stream, buffer, parser, nothrow);
-    if (read_error)
-    {
-        out.error = text_of(write_error ? write_error : read_error);
-        co_return;
-    }
-    out.status = parser.get().result_int();
-    out.body = std::move(parser.get().body());
 }
 
 } // namespace
@@ -112,16 +97,11 @@ http_get(const std::string& base, const std::string& path, std::chrono::millisec
         return out;
     }
 
-    http::request<http::empty_body> request(http::verb::get, path, 11);
-    request.set(http::field::host, p.host_header);
-    request.set(http::field::user_agent, "rolegate");
-    request.keep_alive(false);
-
-    beast::tcp_stream stream(ctx);
-    stream.expires_after(limit);
+    health::http_target target;
+    target.host = p.host_header;
     asio::co_spawn(
         ctx,
-        exchange(stream, to, std::move(request), out),
+        exchange(to, std::move(target), path, limit, out),
         [](std::exception_ptr e)
         {
             if (e)

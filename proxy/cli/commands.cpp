@@ -2,6 +2,7 @@
 #include "proxy/cli/commands.hpp"
 
 #include "config/load.hpp"
+#include "config/patroni_yaml.hpp"
 #include "config/print.hpp"
 #include "config/seeds.hpp"
 #include "proxy/cli/table.hpp"
@@ -32,6 +33,7 @@ constexpr int usage = 2; // also a configuration that cannot be used
 struct source
 {
     std::string file;
+    std::string patroni_config;
     config::seed_options seeds;
 };
 
@@ -57,16 +59,26 @@ void add_source(CLI::App& command, source& to)
                       )
                       ->type_name("HOST:PORT[,HOST:PORT...]")
                       ->excludes(file);
+    command
+        .add_option(
+            "--patroni-config",
+            to.patroni_config,
+            "Run without a file: Patroni's own configuration (YAML), and PATRONI_... variables"
+        )
+        ->type_name("FILE")
+        ->excludes(file)
+        ->excludes(seeds);
+    // Of no use without one of the other two, see has_source().
     const auto add_bind = [&](const char* name, std::string& value, const char* what)
     {
         command.add_option(name, value, what)
             ->type_name("ADDR:PORT")
-            ->needs(seeds)
+            ->excludes(file)
             ->capture_default_str();
     };
-    add_bind("--write-bind", to.seeds.write_bind, "Where clients reach the primary");
-    add_bind("--read-bind", to.seeds.read_bind, "Where clients reach the replicas");
-    add_bind("--admin-bind", to.seeds.admin_bind, "Status, metrics and API");
+    add_bind("--write-bind", to.seeds.binds.write_bind, "Where clients reach the primary");
+    add_bind("--read-bind", to.seeds.binds.read_bind, "Where clients reach the replicas");
+    add_bind("--admin-bind", to.seeds.binds.admin_bind, "Status, metrics and API");
 }
 
 void add_admin(CLI::App& command, std::string& url)
@@ -79,22 +91,34 @@ void add_admin(CLI::App& command, std::string& url)
 
 bool has_source(const CLI::App& command, const source& from)
 {
-    if (!from.file.empty() || !from.seeds.patroni.empty())
+    if (!from.file.empty() || !from.patroni_config.empty() || !from.seeds.patroni.empty())
         return true;
     std::cerr << "rolegate " << command.get_name()
               << ": where is the cluster? Give a configuration file:\n"
               << "    rolegate " << command.get_name() << " -c /etc/rolegate/rolegate.yaml\n"
               << "or the REST addresses of some Patroni members:\n"
+              << "    rolegate " << command.get_name() << " --patroni 10.0.0.1:8008,10.0.0.2:8008\n"
+              << "or Patroni's own configuration:\n"
               << "    rolegate " << command.get_name()
-              << " --patroni 10.0.0.1:8008,10.0.0.2:8008\n";
+              << " --patroni-config /etc/patroni/config.yml\n";
     return false;
 }
 
 config::load_result load(const source& from)
 {
+    const auto env = config::process_environment();
+    if (!from.patroni_config.empty())
+        return config::load_patroni_config(from.patroni_config, from.seeds.binds, env);
     if (from.file.empty())
         return config::settings_from_seeds(from.seeds);
-    return config::load_file(from.file, config::process_environment());
+    return config::load_file(from.file, env);
+}
+
+std::string name_of(const source& from)
+{
+    if (!from.patroni_config.empty())
+        return from.patroni_config;
+    return from.file.empty() ? "--patroni" : from.file;
 }
 
 bool report_problems(const config::load_result& loaded)
@@ -118,7 +142,7 @@ int check(const arguments& args)
     if (args.print)
         std::cout << config::print(loaded.value);
     else
-        std::cout << (args.from.file.empty() ? "--patroni" : args.from.file) << ": ok\n";
+        std::cout << name_of(args.from) << ": ok\n";
     return ok;
 }
 
@@ -132,6 +156,11 @@ int explain(const arguments& args)
 {
     const auto path = "/api/v1/explain" + (args.listener.empty() ? "" : "/" + args.listener);
     return show({args.admin, path, explain_text});
+}
+
+int events(const arguments& args)
+{
+    return show({args.admin, "/api/v1/events", args.json ? nullptr : events_text});
 }
 
 // The proxy's rule for names (config/reference.yaml): whatever else would spoil the request.
@@ -168,6 +197,10 @@ int run_command(int argc, char** argv)
         ->check(bad_listener_name);
     add_admin(*explain_it, args.admin);
 
+    auto* events_it = app.add_subcommand("events", "The last role changes, step by step");
+    add_admin(*events_it, args.admin);
+    events_it->add_flag("--json", args.json, "The API's JSON instead of a list");
+
     auto* version_it = app.add_subcommand("version", "Version, build, library versions");
 
     try
@@ -187,6 +220,8 @@ int run_command(int argc, char** argv)
         return status(args);
     if (explain_it->parsed())
         return explain(args);
+    if (events_it->parsed())
+        return events(args);
     if (version_it->parsed())
         std::cout << version_text();
     return ok;

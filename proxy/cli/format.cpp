@@ -86,6 +86,12 @@ std::string size_text(std::int64_t bytes)
     return std::to_string(bytes) + " " + units[unit];
 }
 
+std::string right_aligned(const std::string& text, std::size_t characters)
+{
+    const auto n = width(text);
+    return n < characters ? std::string(characters - n, ' ') + text : text;
+}
+
 std::string columns(const std::vector<row>& rows)
 {
     std::vector<std::size_t> widths;

@@ -3,6 +3,7 @@
 // Words and columns for a terminal. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,6 +20,9 @@ namespace rolegate::proxy::cli
 
 // In PostgreSQL's units, as pg_size_pretty() rounds: "512 bytes", "16 kB", "24 MB".
 [[nodiscard]] std::string size_text(std::int64_t bytes);
+
+// Numbers under each other: blanks before `text` up to that many characters.
+[[nodiscard]] std::string right_aligned(const std::string& text, std::size_t characters);
 
 using row = std::vector<std::string>;
 

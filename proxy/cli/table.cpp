@@ -86,15 +86,30 @@ std::string key_text(const json::key_value_pair& entry)
     return printable({entry.key().data(), entry.key().size()});
 }
 
+// " (etcd3, 17.3 s left)"; "" when neither is known
+std::string lock_source_text(const json::value& lock)
+{
+    std::string inside;
+    if (is_true(at(lock, "by_lease")))
+        inside = "by lease alone";
+    else if (!at(lock, "source").is_null())
+        inside = text_at(lock, "source");
+    if (!at(lock, "ttl_left_ms").is_null())
+        inside += (inside.empty() ? "" : ", ") + duration_at(lock, "ttl_left_ms") + " left";
+    return inside.empty() ? "" : " (" + inside + ")";
+}
+
 std::string lock_text(const json::value& lock)
 {
     const auto state = text_at(lock, "state");
     if (state == "held")
-        return "lock held by " + text_at(lock, "holder") + " for " + duration_at(lock, "since_ms");
-    return state == "none" ? "lock free" : "lock " + (state == "-" ? "unknown" : state);
+        return "lock held by " + text_at(lock, "holder") + " for " + duration_at(lock, "since_ms") +
+               lock_source_text(lock);
+    return state == "none" ? "lock free" + lock_source_text(lock)
+                           : "lock " + (state == "-" ? "unknown" : state);
 }
 
-// "cluster main: primary pg-1, lock held by pg-1 for 2 h, generation 7, seen 120 ms ago"
+// "cluster main: primary pg-1, lock held by pg-1 for 2 h (etcd3, 17.3 s left), generation 7, ..."
 std::string cluster_line(const json::key_value_pair& entry)
 {
     const auto& c = entry.value();
@@ -108,6 +123,10 @@ std::string cluster_line(const json::key_value_pair& entry)
         line += ", seen " + duration_at(c, "age_ms") + " ago";
     if (is_true(at(c, "stale")))
         line += ", STALE";
+    if (const auto& dcs = at(c, "dcs"); !dcs.is_null() && !is_true(at(dcs, "connected")))
+        line += ", " + text_at(dcs, "source") + " LOST";
+    if (!at(c, "switchover").is_null())
+        line += ", switchover planned";
     if (is_true(at(c, "pause")))
         line += ", paused";
     return line + "\n";
@@ -154,21 +173,42 @@ std::string listener_table(const json::value& status)
     return columns(rows);
 }
 
-// "primary, running, timeline 3, lag 0 bytes; spoke 120 ms ago, listed 80 ms ago; ..."
-std::string evidence_line(const json::value& e)
+// What the member is, by the newest of its sources.
+std::string state_line(const json::value& e)
 {
     const auto state =
         at(e, "state_text").is_null() ? text_at(e, "state") : text_at(e, "state_text");
-    auto line = "role " + text_at(e, "role") + ", state " + state + ", timeline " +
-                text_at(e, "timeline") + ", lag " + size_at(e, "lag_bytes");
-    if (at(e, "word_age_ms").is_null())
-        line += "; has not spoken";
-    else
-        line += "; spoke " + duration_at(e, "word_age_ms") + " ago";
-    line += ", listed " + duration_at(e, "listed_age_ms") + " ago";
-    if (!at(e, "error").is_null())
-        line += "; error: " + text_at(e, "error");
-    return line;
+    return "role " + text_at(e, "role") + ", state " + state + ", timeline " +
+           text_at(e, "timeline") + ", lag " + size_at(e, "lag_bytes");
+}
+
+// "120 ms ago", "silent, last 12.3 s ago: Connection refused", "silent, never heard: timed out"
+std::string heard_text(const json::value& age, const json::value& error)
+{
+    const auto* ms = age.if_int64();
+    const auto ago = ms ? duration_text(*ms) + " ago" : "never heard";
+    if (error.is_null())
+        return ago;
+    return "silent, " + std::string(ms ? "last " : "") + ago + ": " + text(error);
+}
+
+std::string sql_text(const json::value& sql)
+{
+    auto out = "SQL " + heard_text(at(sql, "age_ms"), at(sql, "error"));
+    if (const auto* in_recovery = at(sql, "in_recovery").if_bool())
+        out += *in_recovery ? " (in recovery)" : " (not in recovery)";
+    return out;
+}
+
+// "REST 120 ms ago; SQL 90 ms ago (in recovery); listed 80 ms ago"
+std::string sources_line(const json::value& e)
+{
+    auto line = "REST " + heard_text(at(e, "word_age_ms"), at(e, "error"));
+    if (!at(e, "sql").is_null())
+        line += "; " + sql_text(at(e, "sql"));
+    const auto* listed = at(e, "listed").if_bool();
+    line += listed && !*listed ? "; no longer listed, last " : "; listed ";
+    return line + duration_at(e, "listed_age_ms") + " ago";
 }
 
 std::string verdict_text(const json::value& m)
@@ -193,7 +233,8 @@ std::string explain_listener(const json::key_value_pair& entry)
              verdict_text(m),
              text_at(m, "rule") + ": " + text_at(m, "reason")}
         );
-        rows.push_back({"", "", "", evidence_line(at(m, "evidence"))});
+        rows.push_back({"", "", "", state_line(at(m, "evidence"))});
+        rows.push_back({"", "", "", sources_line(at(m, "evidence"))});
     }
     return out + "\n" + columns(rows);
 }
@@ -213,19 +254,94 @@ std::string check_line(const json::value& check)
     return line + "\n";
 }
 
+// "  lock: said by 10.0.0.1:2379 (etcd3) 800 ms ago; the lease has 17.3 s left"
+std::string explain_lock(const json::value& lock)
+{
+    if (at(lock, "reporter").is_null())
+        return "";
+    auto line = "  lock: " + std::string(is_true(at(lock, "by_lease")) ? "last " : "") +
+                "said by " + text_at(lock, "reporter");
+    if (!at(lock, "source").is_null())
+        line += " (" + text_at(lock, "source") + ")";
+    line += " " + duration_at(lock, "age_ms") + " ago";
+    if (is_true(at(lock, "by_lease")))
+        line += "; nobody confirms it now";
+    if (!at(lock, "ttl_left_ms").is_null())
+        line += "; the lease has " + duration_at(lock, "ttl_left_ms") + " left";
+    return line + "\n";
+}
+
+// "  DCS: etcd3 connected, 10.0.0.1:2379 answered 800 ms ago"
+std::string explain_dcs(const json::value& dcs)
+{
+    if (dcs.is_null())
+        return "";
+    auto line = "  DCS: " + text_at(dcs, "source") +
+                (is_true(at(dcs, "connected")) ? " connected" : " LOST");
+    if (!at(dcs, "age_ms").is_null())
+        line +=
+            ", " + text_at(dcs, "endpoint") + " answered " + duration_at(dcs, "age_ms") + " ago";
+    if (!at(dcs, "error").is_null())
+        line += "; error: " + text_at(dcs, "error");
+    return line + "\n";
+}
+
+std::string explain_switchover(const json::value& planned)
+{
+    if (planned.is_null())
+        return "";
+    std::string line = "  planned:";
+    line += at(planned, "from").is_null() ? " failover" : " switchover from ";
+    if (!at(planned, "from").is_null())
+        line += text_at(planned, "from");
+    line += " to " + (at(planned, "to").is_null() ? "any member" : text_at(planned, "to"));
+    if (!at(planned, "at").is_null())
+        line += " at " + text_at(planned, "at");
+    return line + "\n";
+}
+
 std::string explain_cluster(const json::key_value_pair& entry)
 {
     const auto& c = entry.value();
-    const auto& lock = at(c, "lock");
     auto out = cluster_line(entry);
-    if (!at(lock, "reporter").is_null())
-        out += "  lock: said by " + text_at(lock, "reporter") + " " + duration_at(lock, "age_ms") +
-               " ago\n";
+    out += explain_lock(at(c, "lock"));
+    out += explain_dcs(at(c, "dcs"));
+    out += explain_switchover(at(c, "switchover"));
+    if (is_true(at(c, "failsafe_mode")))
+        out += "  failsafe mode: configured\n";
     if (!at(c, "cause").is_null())
         out += "  last change: " + text_at(c, "cause") + "\n";
     for (const auto& check : array_at(c, "checks"))
         out += check_line(check);
     return out;
+}
+
+// "promoted: pg-1 -> pg-2"; whoever was not there is "nobody".
+std::string change_text(const json::value& event)
+{
+    const auto member = [&event](std::string_view key)
+    { return at(event, key).is_null() ? "nobody" : text_at(event, key); };
+    return text_at(event, "kind") + ": " + member("from") + " -> " + member("to");
+}
+
+std::string step_table(const json::value& event)
+{
+    std::vector<row> rows;
+    for (const auto& step : array_at(event, "steps"))
+    {
+        const auto is = text_at(step, "step");
+        auto detail = at(step, "detail").is_null() ? "" : text_at(step, "detail");
+        if (is == "sessions_cut")
+            detail += detail == "1" ? " session" : " sessions";
+        rows.push_back(
+            {"",
+             right_aligned(text_at(step, "ms") + " ms", 10),
+             is,
+             text_at(step, "member"),
+             detail}
+        );
+    }
+    return columns(rows);
 }
 
 } // namespace
@@ -250,6 +366,22 @@ std::string explain_text(const std::string& json_text)
         out += explain_listener(entry) + "\n";
     for (const auto& entry : object_at(explained, "clusters"))
         out += explain_cluster(entry);
+    return out;
+}
+
+std::string events_text(const std::string& json_text)
+{
+    const auto told = json::parse(json_text);
+    const auto& events = array_at(told, "events");
+    if (events.empty())
+        return "no role change yet\n";
+    std::string out;
+    for (auto event = events.end(); event != events.begin();)
+    {
+        --event;
+        out += (out.empty() ? "" : "\n") + text_at(*event, "at") + "  cluster " +
+               text_at(*event, "cluster") + "  " + change_text(*event) + "\n" + step_table(*event);
+    }
     return out;
 }
 

@@ -15,4 +15,7 @@ namespace rolegate::proxy::cli
 // Of /api/v1/explain. Throws std::exception when the text is no JSON.
 [[nodiscard]] std::string explain_text(const std::string& json_text);
 
+// Of /api/v1/events, the newest change last. Throws std::exception when the text is no JSON.
+[[nodiscard]] std::string events_text(const std::string& json_text);
+
 } // namespace rolegate::proxy::cli

@@ -5,6 +5,7 @@
 
 #include <CLI/Version.hpp>
 #include <boost/version.hpp>
+#include <libpq-fe.h>
 #include <openssl/crypto.h>
 #include <spdlog/version.h>
 
@@ -28,6 +29,13 @@ const char* compiler()
 #endif
 }
 
+// 150006 is 15.6; before 10 it was 90624 for 9.6.24, which is too old to be met.
+std::string libpq_version()
+{
+    const int v = PQlibVersion();
+    return std::to_string(v / 10000) + "." + std::to_string(v % 10000);
+}
+
 } // namespace
 
 // yaml-cpp and prometheus-cpp do not tell theirs.
@@ -39,7 +47,7 @@ std::string version_text()
            dotted(BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100) + "\n" +
            "OpenSSL   " + OpenSSL_version(OPENSSL_VERSION_STRING) + "\n" + "spdlog    " +
            dotted(SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH) + "\n" +
-           "CLI11     " CLI11_VERSION "\n";
+           "CLI11     " CLI11_VERSION "\n" + "libpq     " + libpq_version() + "\n";
 }
 
 } // namespace rolegate::proxy::cli

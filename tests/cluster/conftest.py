@@ -16,14 +16,27 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(os.path.dirname(__file__), "../../deploy"), os.path.dirname(__file__)]
 
-from demo import ports  # noqa: E402
+from demo import network, ports  # noqa: E402
 from demo.patroni_cluster import Cluster, Settings  # noqa: E402
+from demo.processes import wait_until  # noqa: E402
 from demo.rolegate import Rolegate, binary  # noqa: E402
 
 # Addresses of their own, so that the tests run beside a demo that was left running.
-PREFIX = "127.0.1"
+PREFIX = os.environ.get("ROLEGATE_TEST_PREFIX", "127.0.1")
 # Patroni's smallest ttl, with a short loop: a dead leader is replaced after 20 s instead of 30 s.
 TTL, LOOP_WAIT, RETRY_TIMEOUT = 20, 2, 4
+
+
+def pytest_addoption(parser):
+    parser.addoption("--half", type=int, choices=(1, 2), help="only the tests with a DCS (1) or those without (2); "
+                     "the halves take as long and may run beside each other with another ROLEGATE_TEST_PREFIX each")
+
+
+def pytest_collection_modifyitems(config, items):
+    half = config.getoption("--half")
+    if half:
+        with_dcs = [item for item in items if "dcs" in item.path.name or "partition" in item.path.name]
+        items[:] = with_dcs if half == 1 else [item for item in items if item not in with_dcs]
 
 
 def pytest_configure(config):
@@ -55,7 +68,7 @@ def directory():
 @pytest.fixture(scope="session")
 def shared_cluster(directory):
     cluster = Cluster(Settings(directory=f"{directory}/cluster", prefix=PREFIX, scope="tests", ttl=TTL,
-                               loop_wait=LOOP_WAIT, retry_timeout=RETRY_TIMEOUT))
+                               loop_wait=LOOP_WAIT, retry_timeout=RETRY_TIMEOUT, etcds=3, log_requests=True))
     taken = [f"{host}:{port} by {ports.owner(port)}" for host, port in cluster.ports() if ports.is_taken(host, port)]
     if taken:
         pytest.exit(f"ports of the test cluster are taken: {', '.join(taken)}", returncode=3)
@@ -68,12 +81,10 @@ def shared_cluster(directory):
 
 @pytest.fixture
 def cluster(shared_cluster, request):
-    """Three members, asynchronous, one leader, two replicas streaming."""
+    """Three members, asynchronous, one leader, two replicas streaming; three members of etcd."""
     shared_cluster.heal()
     request.node.cluster = shared_cluster
-    yield shared_cluster
-    if shared_cluster.settings.synchronous:
-        shared_cluster.configure(synchronous_mode=False)
+    return shared_cluster
 
 
 @pytest.fixture
@@ -98,6 +109,36 @@ def rolegate(cluster, make_rolegate):
     proxy = make_rolegate([node.rest for node in cluster.nodes])
     proxy.start()
     return proxy
+
+
+@pytest.fixture
+def make_dcs_rolegate(cluster, make_rolegate):
+    """The same with a watch on the leader lock; the caller starts it. Keyword arguments add to the cluster's part."""
+    def make(namespace=None, patroni=None, write=None, **more):
+        return make_rolegate([node.rest for node in cluster.nodes], namespace=namespace, patroni=patroni, write=write,
+                             cluster={"dcs": cluster.dcs(), **more})
+    return make
+
+
+@pytest.fixture
+def dcs_rolegate(make_dcs_rolegate):
+    """Rolegate with a watch on the lock, ready on both ports, and the lock is known from etcd."""
+    proxy = make_dcs_rolegate()
+    proxy.start()
+    wait_until("the lock is known from etcd", lambda: proxy.lock().get("source") == "etcd3", 20)
+    return proxy
+
+
+@pytest.fixture
+def namespace(directory, cluster):
+    """A network of its own for a proxy, whose ways to etcd and to Patroni can be cut."""
+    if not network.is_possible():
+        pytest.skip("network namespaces need root that may make them")
+    space = network.Namespace(directory, cluster.settings.prefix)
+    try:
+        yield space.start()
+    finally:
+        space.stop()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -21,10 +21,12 @@ BANNED_FOLDER_NAMES = {"common", "util", "utils"}
 # No I/O, no clock, no threads: tested in milliseconds and fuzzed.
 PURE = (
     "config/settings.hpp", "config/units.*",
-    "health/decide.*", "health/doubt.*", "health/lock.*", "health/schedule.*", "health/topology.*",
+    "health/decide.*", "health/doubt.*", "health/heard.*", "health/lock.*", "health/dcs/guard.*", "health/schedule.*", "health/topology.*",
     "health/member.*", "health/evidence.*", "health/scene.*", "health/writer.*", "health/reader.*",
     "health/patroni/*_body.*", "health/patroni/json_fields.*",
-    "proxy/handshake.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",
+    "health/dcs/base64.*", "health/dcs/cluster_keys.*", "health/dcs/conn_url.*",
+    "health/dcs/*_messages.*", "health/dcs/object_splitter.*",
+    "proxy/handshake.*", "proxy/role_history.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",
 )
 
 # The first row whose pattern matches the including file decides which of our headers it may see.
@@ -33,6 +35,9 @@ OURS = (
     ("config/*", ("config/*",)),
     ("health/*", ("health/*", "config/settings.hpp", "config/units.hpp")),
     ("proxy/pgwire/*", ("proxy/pgwire/*",)),
+    ("proxy/cli/client.*", ("proxy/*", "health/http_connection.hpp", "config/*")),
+    ("proxy/cluster_record.*", ("proxy/*", "health/topology.hpp", "health/member.hpp",
+                                "health/observer.hpp", "config/*")),
     # The one file that knows both sides.
     ("proxy/server.*", ("proxy/*", "health/*", "config/*")),
     ("proxy/*", ("proxy/*", "health/topology.hpp", "health/member.hpp", "config/*")),
@@ -43,15 +48,16 @@ OURS = (
 ANYWHERE = PROGRAM
 VERSION = "proxy/cli/version.cpp"  # names the libraries it was built with
 THIRD_PARTY = (
-    ("libpq", ("libpq-fe.h", "libpq/*", "postgresql/*"), ("health/pq.*",)),
+    ("libpq", ("libpq-fe.h", "libpq/*", "postgresql/*"), ("health/sql_probe.cpp", VERSION)),
     ("yaml-cpp", ("yaml-cpp/*",), ("config/*.cpp",)),
     ("prometheus", ("prometheus/*",), ("proxy/metrics.*",)),
     ("Beast", ("boost/beast.hpp", "boost/beast/*"),
-     ("health/patroni/rest_client.*", "health/asio_impl.cpp", "proxy/admin/http_server.*",
-      "proxy/cli/*")),
+     ("health/http_connection.*", "health/asio_impl.cpp", "proxy/admin/http_server.*",
+      "proxy/cli/version.cpp")),
     ("OpenSSL", ("openssl/*", "boost/asio/ssl.hpp", "boost/asio/ssl/*", "boost/beast/ssl.hpp",
                  "boost/beast/ssl/*"),
-     ("health/patroni/rest_client.*", "health/asio_impl.cpp", "proxy/tls.*", "proxy/transport.*",
+     ("health/http_connection.*", "health/patroni/rest_poller.*", "health/dcs/follower.*",
+      "health/asio_impl.cpp", "proxy/tls.*", "proxy/transport.*",
       VERSION)),
     ("spdlog", ("spdlog/*",), ("proxy/log.*", VERSION)),
     ("CLI11", ("CLI/*",), ("proxy/cli/*",)),

@@ -505,12 +505,12 @@ TEST_CASE("the command line's client says why there is no answer")
 
     CHECK(
         proxy::cli::http_get("http://127.0.0.1:" + port, "/livez", 50ms).error ==
-        "no answer in time"
+        "answer: timed out"
     );
     mute.close();
     CHECK(
         proxy::cli::http_get("http://127.0.0.1:" + port, "/livez", patience()).error ==
-        "Connection refused"
+        "connect: Connection refused"
     );
     for (const auto* url : {"https://127.0.0.1:1", "http://", "", "http://127.0.0.1:1/path", ":"})
     {

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: PostgreSQL
-#include "health/monitor.hpp"
-
 #include "tests/support/monitor_fixture.hpp"
 
 #include <doctest/doctest.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: PostgreSQL
-#include "health/patroni/rest_client.hpp"
-
+#include "tests/support/fake_etcd.hpp"
 #include "tests/support/monitor_fixture.hpp"
 
 #include <doctest/doctest.h>
@@ -122,17 +121,44 @@ TEST_SUITE("monitor: HTTPS")
 
     TEST_CASE("files that cannot be used are known before anything is started")
     {
-        boost::asio::io_context control;
-        recorder seen;
         fake_patroni seed;
         for (const auto& tls : {
                  config::client_tls{"/nonexistent/ca.crt", "", "", true},
-                 config::client_tls{pki().ca(), "/nonexistent/client.crt", pki().client_key(), true},
+                 config::client_tls{
+                     pki().ca(), "/nonexistent/client.crt", pki().client_key(), true},
                  config::client_tls{pki().ca(), pki().client_cert(), pki().ca(), true},
              })
         {
             const auto settings = with_tls(following({&seed}), tls);
-            CHECK_THROWS_AS(health::monitor(control, settings, seen), std::runtime_error);
+            CHECK_THROWS_AS(make_monitor(settings), std::runtime_error);
         }
+    }
+
+    TEST_CASE("etcd is followed over TLS with a client certificate, and refuses without one")
+    {
+        fake_cluster cluster(2);
+        fake_etcd etcd(1, pki().for_server(true));
+        for (const char* name : {"a", "b"})
+            etcd.put(
+                "members/" + std::string(name), R"({"api_url":")" + cluster[name].url() + R"("})"
+            );
+        etcd.put("leader", "b");
+        cluster.lead("b");
+        auto settings = following({});
+        settings.dcs.emplace();
+        settings.dcs->scope = "demo";
+        settings.dcs->hosts = {{"127.0.0.1", etcd.port()}};
+        settings.dcs->tls = {pki().ca(), pki().client_cert(), pki().client_key(), true};
+        running_monitor monitor(settings);
+        settings.dcs->tls = {pki().ca(), "", "", true};
+        running_monitor stranger(settings);
+
+        CHECK(run_until(
+            [&] { return monitor.seen().latest() && monitor.seen().latest()->dcs.connected; }
+        ));
+        CHECK(run_until([&] { return monitor.seen().latest()->lock.holder == "b"; }));
+        etcd.put("leader", "a");
+        CHECK(run_until([&] { return monitor.seen().latest()->lock.holder == "a"; }));
+        CHECK(run_until([&] { return stranger.failed(etcd.address(), "certificate"); }));
     }
 }

@@ -414,12 +414,16 @@ TEST_SUITE("session: the process ends")
             {
                 s.receive(8);
                 s.send(bytes_of("S"));
+                s.receive(1);
+                s.send(bytes_of("!"));
                 s.receive_to_end();
             }
         );
         client tls(proxy.port());
         tls.send(ssl_request());
         REQUIRE(tls.receive(1) == bytes_of("S"));
+        tls.send(bytes_of("?")); // the session is past its opening when this is answered
+        REQUIRE(tls.receive(1) == bytes_of("!"));
         REQUIRE(run_until([&] { return server.received() == startup() + query("wait"); }));
         proxy.begin_shutdown();
         REQUIRE(run_until([&] { return proxy.relaying() == 2; }));

@@ -30,6 +30,13 @@ bool gets_login_answer(client& c)
     return c.receive(login_answer().size()) == login_answer();
 }
 
+// It is past its opening, then.
+bool gets_query_answer(client& c)
+{
+    c.send(query("select 1"));
+    return c.receive(query_answer('I').size()) == query_answer('I');
+}
+
 } // namespace
 
 TEST_SUITE("session: no server at hand")
@@ -254,5 +261,102 @@ TEST_SUITE("session: no server at hand")
         c.send(query("select 1"));
 
         CHECK(c.receive(query_answer('I').size()) == query_answer('I'));
+    }
+
+    TEST_CASE("with on_stale: shutdown_sessions a view that grows stale ends them with 57P01")
+    {
+        fake_postgres server;
+        proxy_fixture proxy;
+        proxy.believe({{"a", server.port()}});
+        logged_in_client idle(proxy);
+        REQUIRE(gets_query_answer(idle));
+        logged_in_client busy(proxy);
+        busy.send(query("begin"));
+        REQUIRE(busy.receive(query_answer('T').size()) == query_answer('T'));
+
+        proxy.believe_stale({{"a", server.port()}}, config::stale_action::shutdown_sessions);
+
+        for (auto* c : {&idle, &busy})
+        {
+            const auto last_words = c->receive_to_end();
+            CHECK(error_field(last_words, 'C') == "57P01");
+            c->close();
+        }
+        CHECK(run_until([&] { return proxy.sessions() == 0; }));
+        CHECK(proxy.cut().empty()); // no member has lost its role
+    }
+}
+
+TEST_SUITE("session: what the control thread is told")
+{
+    TEST_CASE("how many sessions of the write port a member has lost with its role")
+    {
+        fake_postgres a;
+        fake_postgres b;
+        proxy_fixture proxy;
+        proxy.believe({{"a", a.port()}, {"b", b.port(), admission::closed}});
+        logged_in_client first(proxy);
+        logged_in_client second(proxy);
+        REQUIRE(gets_query_answer(first));
+        REQUIRE(gets_query_answer(second));
+        CHECK(proxy.cut().empty());
+
+        proxy.believe({{"a", a.port(), admission::closed}, {"b", b.port()}});
+
+        CHECK(error_field(first.receive_to_end(), 'C') == "57P01");
+        CHECK(error_field(second.receive_to_end(), 'C') == "57P01");
+        CHECK(run_until([&] { return proxy.cut() == std::vector<std::string>{"a 2"}; }));
+        first.close();
+        second.close();
+
+        // They are not counted again.
+        proxy.believe({{"b", b.port()}});
+        CHECK(run_until([&] { return proxy.sessions() == 0; }));
+        CHECK(proxy.cut().size() == 1);
+    }
+
+    TEST_CASE("a replica that is closed is nobody's role change")
+    {
+        fake_postgres a;
+        proxy_fixture proxy(quick_listener(listener_role::replica));
+        proxy.believe({{"a", a.port()}});
+        logged_in_client c(proxy);
+        REQUIRE(gets_query_answer(c));
+
+        proxy.believe({{"a", a.port(), admission::closed}});
+
+        CHECK(error_field(c.receive_to_end(), 'C') == "57P01");
+        c.close();
+        CHECK(run_until([&] { return proxy.sessions() == 0; }));
+        CHECK(proxy.cut().empty());
+        CHECK(proxy.first_sessions().empty());
+    }
+
+    TEST_CASE("the first session of every new primary, and no other")
+    {
+        using names = std::vector<std::string>;
+        fake_postgres a;
+        fake_postgres b;
+        proxy_fixture proxy;
+        proxy.believe({{"a", a.port()}});
+        {
+            const logged_in_client first(proxy);
+            CHECK(run_until([&] { return proxy.first_sessions() == names{"a"}; }));
+            const logged_in_client second(proxy);
+            proxy.believe({{"a", a.port()}, {"b", b.port(), admission::closed}});
+            const logged_in_client third(proxy);
+            CHECK(run_until([&] { return proxy.relaying() == 3; }));
+        }
+        CHECK(proxy.first_sessions() == names{"a"});
+
+        proxy.believe({{"a", a.port(), admission::closed}, {"b", b.port()}});
+        {
+            const logged_in_client first(proxy);
+            CHECK(run_until([&] { return proxy.first_sessions() == names{"a", "b"}; }));
+        }
+        proxy.believe({});
+        proxy.believe({{"b", b.port()}});
+        const logged_in_client again(proxy);
+        CHECK(run_until([&] { return proxy.first_sessions() == names{"a", "b", "b"}; }));
     }
 }

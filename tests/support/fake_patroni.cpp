@@ -1,34 +1,17 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "tests/support/fake_patroni.hpp"
 
-#include <openssl/ssl.h>
-
 #include <algorithm>
-#include <arpa/inet.h>
-#include <array>
-#include <atomic>
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
-#include <netinet/in.h>
-#include <poll.h>
 #include <stdexcept>
-#include <sys/socket.h>
 #include <system_error>
-#include <unistd.h>
 
 namespace rolegate::support
 {
 
 namespace
 {
-
-int checked(int result, const char* what)
-{
-    if (result < 0)
-        throw std::system_error(errno, std::generic_category(), what);
-    return result;
-}
 
 void run(const std::string& command)
 {
@@ -45,92 +28,7 @@ std::string path_in(const std::string& request)
                : request.substr(begin + 1, end - begin - 1);
 }
 
-using ssl_context = std::unique_ptr<SSL_CTX, decltype(&::SSL_CTX_free)>;
-using ssl_session = std::unique_ptr<SSL, decltype(&::SSL_free)>;
-
-ssl_context context_for(const server_tls& tls)
-{
-    ssl_context ctx(::SSL_CTX_new(::TLS_server_method()), ::SSL_CTX_free);
-    const bool good =
-        ::SSL_CTX_use_certificate_chain_file(ctx.get(), tls.cert.c_str()) == 1 &&
-        ::SSL_CTX_use_PrivateKey_file(ctx.get(), tls.key.c_str(), SSL_FILETYPE_PEM) == 1;
-    if (!good)
-        throw std::runtime_error("cannot use " + tls.cert);
-    if (!tls.client_ca.empty())
-    {
-        ::SSL_CTX_load_verify_locations(ctx.get(), tls.client_ca.c_str(), nullptr);
-        ::SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-    }
-    return ctx;
-}
-
 } // namespace
-
-// Plain or TLS; blocking, each call for a limited time.
-class fake_patroni::transport
-{
-public:
-    transport(int fd, const server_tls& tls)
-        : fd_(fd), context_(nullptr, ::SSL_CTX_free), session_(nullptr, ::SSL_free)
-    {
-        const auto limit = scaled(patience);
-        const ::timeval tv{limit.count() / 1000, limit.count() % 1000 * 1000};
-        ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
-        ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
-        if (tls.cert.empty())
-            return;
-        context_ = context_for(tls);
-        session_.reset(::SSL_new(context_.get()));
-        ::SSL_set_fd(session_.get(), fd);
-        usable_ = ::SSL_accept(session_.get()) == 1;
-    }
-
-    ~transport()
-    {
-        if (session_ && usable_)
-            ::SSL_shutdown(session_.get());
-    }
-
-    transport(const transport&) = delete;
-    transport& operator=(const transport&) = delete;
-
-    std::string read_some()
-    {
-        std::array<char, 4096> room;
-        if (!usable_)
-            return {};
-        const auto n = session_ ? ::SSL_read(session_.get(), room.data(), int(room.size()))
-                                : static_cast<int>(::recv(fd_, room.data(), room.size(), 0));
-        usable_ = n > 0;
-        return n > 0 ? std::string(room.data(), static_cast<std::size_t>(n)) : std::string();
-    }
-
-    void write(const std::string& data)
-    {
-        for (std::size_t sent = 0; usable_ && sent < data.size();)
-        {
-            const auto* from = data.data() + sent;
-            const auto left = data.size() - sent;
-            const auto n = session_ ? ::SSL_write(session_.get(), from, static_cast<int>(left))
-                                    : static_cast<int>(::send(fd_, from, left, MSG_NOSIGNAL));
-            usable_ = n > 0;
-            sent += usable_ ? static_cast<std::size_t>(n) : 0;
-        }
-    }
-
-private:
-    int fd_;
-    ssl_context context_;
-    ssl_session session_;
-    bool usable_ = true;
-};
-
-struct fake_patroni::connection
-{
-    int fd = -1;
-    std::thread thread;
-    bool done = false;
-};
 
 reply reply::json(const std::string& body, int status)
 {
@@ -151,72 +49,14 @@ reply reply::in_bytes(const std::string& body)
 
 fake_patroni::fake_patroni() : fake_patroni(server_tls{}) {}
 
-fake_patroni::fake_patroni(server_tls tls) : tls_(std::move(tls))
+fake_patroni::fake_patroni(server_tls tls)
+    : server_(std::move(tls), [this](transport& t) { serve(t); })
 {
-    std::signal(SIGPIPE, SIG_IGN); // OpenSSL writes without MSG_NOSIGNAL
-    reserved_ = bound_socket();
-    ::sockaddr_in at{};
-    ::socklen_t size = sizeof at;
-    checked(::getsockname(reserved_, reinterpret_cast<::sockaddr*>(&at), &size), "getsockname");
-    port_ = ntohs(at.sin_port);
-    listen();
-}
-
-fake_patroni::~fake_patroni()
-{
-    stop_listening();
-    {
-        const std::lock_guard lock(mutex_);
-        for (auto& c : connections_)
-            if (!c->done)
-                ::shutdown(c->fd, SHUT_RDWR);
-    }
-    for (auto& c : connections_)
-        c->thread.join();
-    ::close(reserved_);
 }
 
 std::string fake_patroni::url() const
 {
-    return (tls_.cert.empty() ? "http://" : "https://") + address() + "/patroni";
-}
-
-// A second socket on the port, which never listens, keeps it ours while connects are refused.
-int fake_patroni::bound_socket() const
-{
-    const int fd = checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
-    const int on = 1;
-    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    ::sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_port = htons(port_);
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    checked(::bind(fd, reinterpret_cast<const ::sockaddr*>(&at), sizeof at), "bind");
-    return fd;
-}
-
-void fake_patroni::listen()
-{
-    stop_listening();
-    listener_ = bound_socket();
-    checked(::listen(listener_, 64), "listen");
-    acceptor_ = std::thread([this, fd = listener_] { accept_all(fd); });
-}
-
-void fake_patroni::refuse()
-{
-    stop_listening();
-}
-
-void fake_patroni::stop_listening()
-{
-    if (listener_ >= 0)
-        ::shutdown(listener_, SHUT_RDWR);
-    if (acceptor_.joinable())
-        acceptor_.join();
-    if (listener_ >= 0)
-        ::close(listener_);
-    listener_ = -1;
+    return (server_.encrypts() ? "https://" : "http://") + address() + "/patroni";
 }
 
 void fake_patroni::answer(const std::string& path, reply r)
@@ -241,35 +81,10 @@ std::size_t fake_patroni::requests() const
     return sum;
 }
 
-std::size_t fake_patroni::connections() const
-{
-    const std::lock_guard lock(mutex_);
-    return connections_.size();
-}
-
 std::size_t fake_patroni::most_at_once() const
 {
     const std::lock_guard lock(mutex_);
     return most_;
-}
-
-void fake_patroni::accept_all(int fd)
-{
-    for (;;)
-    {
-        const int peer = ::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC);
-        if (peer < 0)
-        {
-            if (errno == ECONNABORTED || errno == EINTR)
-                continue;
-            return;
-        }
-        const std::lock_guard lock(mutex_);
-        auto& c = *connections_.emplace_back(std::make_unique<connection>());
-        c.fd = peer;
-        most_ = std::max(most_, ++now_);
-        c.thread = std::thread([this, &c] { serve(c); });
-    }
 }
 
 reply fake_patroni::reply_for(const std::string& path)
@@ -282,37 +97,31 @@ reply fake_patroni::reply_for(const std::string& path)
     return reply::json("{}", 404);
 }
 
-void fake_patroni::serve(connection& c)
+void fake_patroni::serve(transport& t)
 {
     {
-        // Counted as gone before the client can know that it has its whole answer.
-        const auto leave = [this]
-        {
-            const std::lock_guard lock(mutex_);
-            --now_;
-        };
-        transport t(c.fd, tls_);
-        std::string request;
-        while (request.find("\r\n\r\n") == request.npos)
-        {
-            const auto more = t.read_some();
-            if (more.empty())
-                break;
-            request += more;
-        }
-        if (request.find("\r\n\r\n") != request.npos)
-        {
-            const auto r = reply_for(path_in(request));
-            for (const auto& piece : r.pieces)
-                t.write(piece);
-            if (r.silent)
-                static_cast<void>(t.read_some());
-        }
-        leave();
+        const std::lock_guard lock(mutex_);
+        most_ = std::max(most_, ++now_);
     }
+    std::string request;
+    while (request.find("\r\n\r\n") == request.npos)
+    {
+        const auto more = t.read_some();
+        if (more.empty())
+            break;
+        request += more;
+    }
+    if (request.find("\r\n\r\n") != request.npos)
+    {
+        const auto r = reply_for(path_in(request));
+        for (const auto& piece : r.pieces)
+            t.write(piece);
+        if (r.silent)
+            static_cast<void>(t.read_some());
+    }
+    // Counted as gone before the client can know that it has its whole answer.
     const std::lock_guard lock(mutex_);
-    ::close(c.fd);
-    c.done = true;
+    --now_;
 }
 
 fake_cluster::fake_cluster(std::size_t size, const server_tls& tls)
@@ -341,8 +150,9 @@ std::string fake_cluster::cluster_body(const std::string& scope) const
             members += std::string(members.empty() ? "" : ",") + R"({"name":")" + n.name +
                        R"(","role":")" + (n.name == leader_ ? "leader" : "replica") +
                        R"(","state":"running","api_url":")" + n.rest->url() +
-                       R"(","host":"127.0.0.1","port":5432,"timeline":)" +
-                       std::to_string(timeline_) + (n.name == leader_ ? "}" : R"(,"lag":0})");
+                       R"(","host":"127.0.0.1","port":)" + std::to_string(n.port) +
+                       R"(,"timeline":)" + std::to_string(timeline_) +
+                       (n.name == leader_ ? "}" : R"(,"lag":0})");
     return R"({"members":[)" + members + R"(],"scope":")" + scope + R"("})";
 }
 
@@ -381,6 +191,12 @@ void fake_cluster::list(const std::string& name)
 void fake_cluster::unlist(const std::string& name)
 {
     find(name).listed = false;
+    lead(leader_);
+}
+
+void fake_cluster::place(const std::string& name, std::uint16_t port)
+{
+    find(name).port = port;
     lead(leader_);
 }
 

@@ -4,7 +4,7 @@
 // where wanted.
 #pragma once
 
-#include "tests/support/run_until.hpp"
+#include "tests/support/fake_server.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -12,7 +12,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace rolegate::support
@@ -30,60 +29,38 @@ struct reply
     [[nodiscard]] static reply silence() { return {{}, true}; }
 };
 
-// PEM files. `ca` is that of the clients' certificates: set, a client without one is refused.
-struct server_tls
-{
-    std::string cert;
-    std::string key;
-    std::string client_ca;
-};
-
 class fake_patroni
 {
 public:
     fake_patroni();
     explicit fake_patroni(server_tls tls);
-    ~fake_patroni();
-    fake_patroni(const fake_patroni&) = delete;
-    fake_patroni& operator=(const fake_patroni&) = delete;
 
-    [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
-    [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+    [[nodiscard]] std::uint16_t port() const noexcept { return server_.port(); }
+    [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port()); }
     [[nodiscard]] std::string url() const;
 
     // For requests of this path from now on; "" = of any path without an answer of its own.
     void answer(const std::string& path, reply r);
 
     // Connects are refused, until listen().
-    void refuse();
-    void listen();
+    void refuse() { server_.refuse(); }
+    void listen() { server_.listen(); }
 
     [[nodiscard]] std::size_t requests(const std::string& path) const;
     [[nodiscard]] std::size_t requests() const;
-    [[nodiscard]] std::size_t connections() const;
+    [[nodiscard]] std::size_t connections() const { return server_.connections(); }
     [[nodiscard]] std::size_t most_at_once() const;
 
 private:
-    struct connection;
-    class transport;
-
-    void stop_listening();
-    void accept_all(int fd);
-    void serve(connection& c);
+    void serve(transport& t);
     [[nodiscard]] reply reply_for(const std::string& path);
-    [[nodiscard]] int bound_socket() const;
 
-    server_tls tls_;
-    int reserved_ = -1;
-    int listener_ = -1;
-    std::uint16_t port_ = 0;
-    std::thread acceptor_;
     mutable std::mutex mutex_;
     std::map<std::string, reply> replies_;
     std::map<std::string, std::size_t> requests_;
     std::size_t now_ = 0;
     std::size_t most_ = 0;
-    std::vector<std::unique_ptr<connection>> connections_;
+    fake_server server_; // last: its handlers use the above
 };
 
 // A Patroni cluster of scripted REST APIs: members a, b, c...; the first one leads.
@@ -98,7 +75,8 @@ public:
     void lead(const std::string& name);
     void list(const std::string& name);
     void unlist(const std::string& name);
-    void lose_dcs(); // nobody can read it
+    void lose_dcs();                                         // nobody can read it
+    void place(const std::string& name, std::uint16_t port); // where its PostgreSQL listens
 
     [[nodiscard]] std::string cluster_body(const std::string& scope = "demo") const;
     [[nodiscard]] std::string
@@ -110,6 +88,7 @@ private:
         std::string name;
         std::unique_ptr<fake_patroni> rest;
         bool listed = true;
+        std::uint16_t port = 5432;
     };
 
     [[nodiscard]] node& find(const std::string& name);

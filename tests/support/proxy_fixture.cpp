@@ -65,14 +65,8 @@ proxy_fixture::proxy_fixture(config::listener_settings settings, std::size_t wor
     std::vector<proxy::worker*> all;
     for (std::size_t i = 0; i < workers; ++i)
     {
-        const auto take_hint = [this](std::size_t, const std::string& member, health::life_sign seen)
-        {
-            const std::lock_guard lock(hints_mutex_);
-            hints_.push_back(member);
-            signs_.push_back(seen);
-        };
         const std::vector<health::topology_ptr> beliefs{first};
-        workers_.push_back(std::make_unique<proxy::worker>(i, workers, beliefs, 1, take_hint));
+        workers_.push_back(std::make_unique<proxy::worker>(i, workers, beliefs, 1, told_));
         all.push_back(workers_.back().get());
     }
     listener_ = std::make_unique<proxy::listener>(state_, *all.front(), all);
@@ -117,21 +111,26 @@ void proxy_fixture::stop_workers()
 
 void proxy_fixture::believe(const std::vector<believed>& members)
 {
-    publish(members, health::clock::now());
+    publish(members, health::clock::now(), config::stale_action::refuse_new);
 }
 
-void proxy_fixture::believe_stale(const std::vector<believed>& members)
+void proxy_fixture::believe_stale(const std::vector<believed>& members, config::stale_action then)
 {
-    publish(members, health::clock::now() - 1h);
+    publish(members, health::clock::now() - 1h, then);
 }
 
-void proxy_fixture::publish(const std::vector<believed>& members, health::time_point confirmed)
+void proxy_fixture::publish(
+    const std::vector<believed>& members,
+    health::time_point confirmed,
+    config::stale_action when_stale
+)
 {
     auto t = std::make_shared<health::topology>();
     t->cluster = "main";
     t->generation = ++generation_;
     t->confirmed = confirmed;
     t->stale_after = 10min;
+    t->end_when_stale = when_stale == config::stale_action::shutdown_sessions;
     for (const auto& b : members)
     {
         auto& m = t->members.emplace_back();
@@ -220,14 +219,26 @@ std::size_t proxy_fixture::parked()
 
 std::vector<health::life_sign> proxy_fixture::signs() const
 {
-    const std::lock_guard lock(hints_mutex_);
-    return signs_;
+    const std::lock_guard lock(told_.mutex);
+    return told_.signs;
 }
 
 std::vector<std::string> proxy_fixture::hints() const
 {
-    const std::lock_guard lock(hints_mutex_);
-    return hints_;
+    const std::lock_guard lock(told_.mutex);
+    return told_.hints;
+}
+
+std::vector<std::string> proxy_fixture::cut() const
+{
+    const std::lock_guard lock(told_.mutex);
+    return told_.cut;
+}
+
+std::vector<std::string> proxy_fixture::first_sessions() const
+{
+    const std::lock_guard lock(told_.mutex);
+    return told_.first_sessions;
 }
 
 std::size_t proxy_fixture::ended(const std::string& termination)

@@ -34,6 +34,36 @@ struct believed
 // Descriptors this process has open.
 [[nodiscard]] std::size_t open_descriptors();
 
+// What workers have told the control thread.
+class told final : public proxy::worker_observer
+{
+public:
+    void hint(std::size_t, const std::string& member, health::life_sign seen) override
+    {
+        const std::lock_guard lock(mutex);
+        hints.push_back(member);
+        signs.push_back(seen);
+    }
+
+    void sessions_cut(std::size_t, const std::string& member, std::size_t n) override
+    {
+        const std::lock_guard lock(mutex);
+        cut.push_back(member + " " + std::to_string(n));
+    }
+
+    void first_session(std::size_t, const std::string& member) override
+    {
+        const std::lock_guard lock(mutex);
+        first_sessions.push_back(member);
+    }
+
+    mutable std::mutex mutex;
+    std::vector<std::string> hints;
+    std::vector<health::life_sign> signs;
+    std::vector<std::string> cut;
+    std::vector<std::string> first_sessions;
+};
+
 class proxy_fixture
 {
 public:
@@ -48,7 +78,10 @@ public:
     void believe(const std::vector<believed>& members);
 
     // The same members, but last confirmed longer than stale_after ago.
-    void believe_stale(const std::vector<believed>& members);
+    void believe_stale(
+        const std::vector<believed>& members,
+        config::stale_action then = config::stale_action::refuse_new
+    );
 
     void stop_listening();
     void begin_shutdown();
@@ -67,20 +100,24 @@ public:
     [[nodiscard]] std::size_t parked();   // relay buffers that hold bytes
     [[nodiscard]] std::vector<std::string> hints() const;
     [[nodiscard]] std::vector<health::life_sign> signs() const; // the hints' reasons
+    [[nodiscard]] std::vector<std::string> cut() const;         // "MEMBER N"
+    [[nodiscard]] std::vector<std::string> first_sessions() const;
 
     // Sessions ended with these two letters, whatever their member.
     [[nodiscard]] std::size_t ended(const std::string& termination);
     [[nodiscard]] std::size_t ended();
 
 private:
-    void publish(const std::vector<believed>& members, health::time_point confirmed);
+    void publish(
+        const std::vector<believed>& members,
+        health::time_point confirmed,
+        config::stale_action when_stale
+    );
     void expect_nothing_left();
 
     std::size_t descriptors_before_;
     proxy::listener_state state_;
-    mutable std::mutex hints_mutex_;
-    std::vector<std::string> hints_;
-    std::vector<health::life_sign> signs_;
+    told told_;
     std::vector<std::unique_ptr<proxy::worker>> workers_;
     std::unique_ptr<proxy::listener> listener_;
     std::vector<std::string> bound_;

@@ -56,13 +56,12 @@ inline health::topology sample_topology()
     t.cluster = "main";
     t.generation = 7;
     t.members = {a, b, c};
-    t.lock = {
-        health::lock_belief::kind::held,
-        "pg-1",
-        "10.0.0.1:8008",
-        sample_now - 120ms,
-        sample_now - 2h,
-    };
+    t.lock.what = health::lock_belief::kind::held;
+    t.lock.holder = "pg-1";
+    t.lock.source = "rest";
+    t.lock.reporter = "10.0.0.1:8008";
+    t.lock.seen = sample_now - 120ms;
+    t.lock.since = sample_now - 2h;
     t.highest_timeline = 7;
     t.system_identifier = "7000000000000000001";
     t.cause = "lock held by pg-1";
@@ -112,7 +111,7 @@ inline proxy::process_view sample_view(health::topology t = sample_topology())
     cluster.checks.checks[{"pg-3", "rest", "ok"}] = 2;
     cluster.checks.checks[{"pg-3", "rest", "error"}] = 3;
     cluster.checks.seconds["rest"].observe(0.004);
-    cluster.failures["pg-3"] = {"Connection refused", sample_now - 300ms};
+    cluster.failures[{"pg-3", "rest", "/patroni"}] = {"Connection refused", sample_now - 300ms};
     cluster.role_changes["promoted"] = 1;
     cluster.write_unavailable.observe(1.5);
     return v;

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "proxy/admin/events_json.hpp"
+
+#include "proxy/admin/readiness.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <ctime>
+#include <ranges>
+
+namespace rolegate::proxy::admin
+{
+
+namespace
+{
+
+namespace json = boost::json;
+
+json::value or_null(const std::string& text)
+{
+    return text.empty() ? json::value(nullptr) : json::value(text);
+}
+
+// "2026-01-31T12:00:00.123Z"
+std::string iso8601(std::chrono::system_clock::time_point t)
+{
+    const auto whole = std::chrono::floor<std::chrono::seconds>(t);
+    const auto seconds = std::chrono::system_clock::to_time_t(whole);
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(t - whole).count();
+    std::tm utc{};
+    ::gmtime_r(&seconds, &utc);
+    char text[32];
+    const auto n = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    const auto digits = std::to_string(1000 + ms).substr(1);
+    return std::string(text, n) + "." + digits + "Z";
+}
+
+json::array steps_of(const role_change& c)
+{
+    json::array out;
+    for (const auto& s : c.steps)
+    {
+        json::object o;
+        o["step"] = s.step;
+        o["member"] = or_null(s.member);
+        o["ms"] = ms_between(c.steps.front().at, s.at);
+        o["detail"] = or_null(s.detail);
+        out.push_back(std::move(o));
+    }
+    return out;
+}
+
+} // namespace
+
+std::string events_json(const process_view& view)
+{
+    json::array events;
+    for (const auto& c : std::views::reverse(view.changes))
+    {
+        json::object o;
+        o["id"] = c.id;
+        o["cluster"] = c.cluster;
+        o["kind"] = c.kind();
+        o["from"] = or_null(c.from);
+        o["to"] = or_null(c.to);
+        o["at"] = iso8601(c.began);
+        o["cause"] = c.steps.empty() ? json::value(nullptr) : or_null(c.steps.front().detail);
+        o["steps"] = steps_of(c);
+        events.push_back(std::move(o));
+    }
+    json::object all;
+    all["version"] = view.version;
+    all["events"] = std::move(events);
+    return json::serialize(all) + "\n";
+}
+
+} // namespace rolegate::proxy::admin

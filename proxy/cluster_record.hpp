@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// What the control thread remembers of one cluster beside the belief itself: counts, failures and
+// the log lines that go with them.
+#pragma once
+
+#include "health/observer.hpp"
+#include "proxy/process_view.hpp"
+#include "proxy/stats.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace rolegate::proxy
+{
+
+class cluster_record
+{
+public:
+    // The belief has changed.
+    void on_topology(const health::topology& t, health::time_point now);
+    void on_check(const health::check& c, health::time_point now);
+
+    [[nodiscard]] cluster_view view(health::topology_ptr believed) const;
+
+private:
+    void
+    forget_failures(const std::string& member, const std::string& source, health::time_point until);
+    void note_primary(const health::topology& t, health::time_point now);
+
+    check_stats checks_;
+    std::map<check_key, check_failure> failures_;
+    std::map<std::string, std::uint64_t> role_changes_;
+    histogram write_unavailable_;
+    std::string primary_; // of the last topology; "" = none
+    std::optional<health::time_point> unavailable_since_;
+};
+
+} // namespace rolegate::proxy
