@@ -208,8 +208,7 @@ TEST_CASE("when the DCS is lost, reports over REST count, then the lease for as 
          "open degraded",
          "closed lock-elsewhere"},
         {"the lease has ended, a's Patroni is silent, and REST named a a moment ago",
-         [](story& s)
-         { s.dcs_lost_at().silent("a").lease(10s).after(10s).lock("a").after(251ms); },
+         [](story& s) { s.dcs_lost_at().silent("a").lease(10s).after(10s).lock("a").after(251ms); },
          "closed lease-ended",
          "closed lease-ended"},
         {"the lease has ended, but a has claimed the lock since, and is silent now",
