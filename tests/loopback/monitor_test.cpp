@@ -77,12 +77,12 @@ TEST_SUITE("monitor: discovery")
         auto settings = following(
             {&refusing, &hanging, &mute, &garbage, &unavailable, &endless, &foreign, &good}
         );
-        settings.patroni.timeout = scaled(2s);
+        settings.patroni.timeout = scaled(4s);
         const auto began = std::chrono::steady_clock::now();
         running_monitor monitor(settings);
 
         REQUIRE(run_until([&] { return monitor.leads("a"); }));
-        CHECK(std::chrono::steady_clock::now() - began < scaled(1500ms));
+        CHECK(std::chrono::steady_clock::now() - began < scaled(3800ms));
 
         const auto failed = [&](const fake_patroni& seed, const char* words)
         { return run_until([&] { return monitor.failed(seed.address(), words); }); };
