@@ -2,7 +2,6 @@
 #include "proxy/role_history.hpp"
 
 #include <algorithm>
-#include <ranges>
 #include <string_view>
 
 namespace rolegate::proxy
@@ -52,9 +51,12 @@ std::string reason_of(const topology& t, const std::string& member)
 
 role_change* role_history::latest(const std::string& cluster) noexcept
 {
-    const auto newest_first = std::views::reverse(changes_);
-    const auto it = std::ranges::find(newest_first, cluster, &role_change::cluster);
-    return it == newest_first.end() ? nullptr : &*it;
+    const auto newest = std::find_if(
+        changes_.rbegin(),
+        changes_.rend(),
+        [&cluster](const role_change& c) { return c.cluster == cluster; }
+    );
+    return newest == changes_.rend() ? nullptr : &*newest;
 }
 
 // The one that is under way, or a new one.
