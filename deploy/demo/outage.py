@@ -21,6 +21,20 @@ class Outage:
     on_standby: int           # sessions of the write port that reached a standby
     stale: int                # acknowledged by another server after the new primary took writes
     total: int
+    offences: tuple = ()      # what no client should have seen, in words
+
+    def require_clean(self, when=""):
+        """No failed attempt, nobody on a standby, no stale write."""
+        assert (self.failed, self.on_standby, self.stale) == (0, 0, 0), "\n".join(
+            filter(None, (when, table([self]), *self.offences)))
+
+
+def describe(attempt, opened_at):
+    """One attempt; times in milliseconds after the new primary first took a write."""
+    def at(moment):
+        return "never" if moment is None else f"{1000 * (moment - opened_at):+.0f}"
+    return (f"attempt {attempt.id}: started {at(attempt.started)}, connected {at(attempt.connected)}, "
+            f"acknowledged {at(attempt.acknowledged)} by {attempt.server}, ended {at(attempt.ended)}: {attempt.error}")
 
 
 def summarize(writer, new_primary, opened_at):
@@ -29,6 +43,7 @@ def summarize(writer, new_primary, opened_at):
     on_new = [attempt.acknowledged for attempt in writer.acknowledged() if attempt.server == new_primary]
     stale = [attempt for attempt in writer.acknowledged_since(opened_at) if attempt.server != new_primary]
     attempts = list(writer.attempts)
+    offences = [attempt for attempt in attempts if attempt.failed_to_connect or attempt.reached_standby] + stale
     return Outage(
         proxy=writer.name,
         longest_gap=1000 * max(gaps, default=float("nan")),
@@ -37,7 +52,8 @@ def summarize(writer, new_primary, opened_at):
         interrupted=sum(attempt.interrupted for attempt in attempts),
         on_standby=sum(attempt.reached_standby for attempt in attempts),
         stale=len(stale),
-        total=len(attempts))
+        total=len(attempts),
+        offences=tuple(describe(attempt, opened_at) for attempt in offences[:10]))
 
 
 class Measurement:

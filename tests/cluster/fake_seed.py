@@ -60,7 +60,7 @@ class FakeSeed:
     def _serve(self, connection, manner):
         with contextlib.suppress(OSError), connection:
             connection.settimeout(10)
-            if manner == "empty":
+            if manner in ("empty", "dead"):  # dead: closed while this connection was accepted
                 return
             request = connection.recv(65536)
             if manner == "garbage":

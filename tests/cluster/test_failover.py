@@ -59,7 +59,7 @@ def test_b1_b2_ctrl_c_of_the_leader_and_its_return(cluster, rolegate):
         measurement.wait_over()
     outage, = measurement.outages()
 
-    assert (outage.failed, outage.on_standby, outage.stale) == (0, 0, 0), table([outage])
+    outage.require_clean()
     assert idle.goodbye(limit=10) in ("57P01", None)
 
     new = cluster.leader()
@@ -86,7 +86,7 @@ def test_b3_switchover(cluster, rolegate):
         measurement.wait_over()
     outage, = measurement.outages()
 
-    assert (outage.failed, outage.on_standby, outage.stale) == (0, 0, 0), table([outage])
+    outage.require_clean()
     assert idle.goodbye(limit=10) in ("57P01", None)
     assert where(cluster, rolegate, rolegate.write_port) == (new.name, False)
     rolegate.wait_routable("write", [new.name])

@@ -39,7 +39,7 @@ def test_switchovers_with_a_watch(cluster, dcs_rolegate):
                 steady.stop()
             outage, = measurement.outages()
             print("\n" + table([outage]))
-            assert (outage.failed, outage.on_standby, outage.stale) == (0, 0, 0), f"round {number + 1}\n{table([outage])}"
+            outage.require_clean(f"round {number + 1}")
             assert stale_writes(steady, *measurement.prober.opened()) == []
             assert dcs_rolegate.lock()["source"] == "etcd3"
             changes = [event for event in dcs_rolegate.events()[before:] if event["to"] == new.name]
@@ -137,7 +137,7 @@ def test_b8_postgres_of_the_leader_cannot_be_started_again(cluster, make_dcs_rol
             release = old.block_postgres()
             measurement.wait_over(60)
         outage, = measurement.outages()
-        assert (outage.failed, outage.on_standby, outage.stale) == (0, 0, 0), table([outage])
+        outage.require_clean()
         assert witness.most() == 1
         assert where(cluster, rolegate, rolegate.write_port) == (cluster.leader().name, False)
         assert cluster.leader() is not old
@@ -178,7 +178,7 @@ def test_switchover_with_the_old_api_of_etcd(etcd2_cluster, make_rolegate):
     with Witness(rolegate) as witness:
         outage, = measure_switchover(cluster, [rolegate]).outages()
 
-    assert (outage.failed, outage.on_standby, outage.stale) == (0, 0, 0), table([outage])
+    outage.require_clean()
     assert witness.most() == 1
     assert rolegate.lock()["source"] == "etcd"
     print("\n" + table([outage]))

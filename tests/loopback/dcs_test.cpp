@@ -181,12 +181,12 @@ TEST_SUITE("dcs: what etcd's watch tells")
             const auto now = health::clock::now();
             return ends && *ends - now > least && *ends - now <= most;
         };
-        CHECK(run_until([&] { return end_within(10s, 20s); }, 900ms));
+        CHECK(run_until([&] { return end_within(10s, 20s); }));
         const auto generation = monitor.seen().latest()->generation;
 
         cluster.etcd.put("leader", "a", cluster.etcd.grant(50));
 
-        CHECK(run_until([&] { return end_within(40s, 50s); }, 900ms));
+        CHECK(run_until([&] { return end_within(40s, 50s); }));
         CHECK(monitor.seen().latest()->generation == generation);
     }
 
@@ -214,7 +214,7 @@ TEST_SUITE("dcs: what etcd's watch tells")
         watched_cluster cluster;
         auto settings = cluster.settings();
         settings.patroni.interval = 20ms;
-        settings.patroni.timeout = 100ms;
+        settings.patroni.timeout = scaled(400ms);
         running_monitor monitor(settings);
         REQUIRE(settles(monitor));
 
@@ -535,7 +535,7 @@ TEST_SUITE("dcs: etcd's API v2")
         const auto asked = cluster.etcd.requests("/v2/keys");
         cluster.etcd.put("leader", "a", cluster.lease);
         CHECK(run_until([&] { return cluster.etcd.requests("/v2/keys") > asked + 1; }));
-        CHECK(run_until([&] { return monitor.seen().latest()->lock.ends.has_value(); }, 900ms));
+        CHECK(run_until([&] { return monitor.seen().latest()->lock.ends.has_value(); }));
         CHECK(monitor.seen().latest()->generation == generation);
 
         cluster.lead("b");

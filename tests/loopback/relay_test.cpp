@@ -433,7 +433,7 @@ TEST_SUITE("relay: ends")
         c.send(query("select 1"));
         CHECK(c.receive_to_end().empty());
 
-        CHECK(run_until([&] { return proxy.sessions() == 0; }, 3s));
+        CHECK(run_until([&] { return proxy.sessions() == 0; }));
         CHECK(proxy.ended() == 1);
     }
 
@@ -453,7 +453,7 @@ TEST_SUITE("relay: ends")
 
         c.finish_sending();
 
-        CHECK(run_until([&] { return proxy.sessions() == 0; }, 3s));
+        CHECK(run_until([&] { return proxy.sessions() == 0; }));
         CHECK(proxy.ended("cD") == 1);
         CHECK(run_until([&] { return server.open() == 0; }));
     }

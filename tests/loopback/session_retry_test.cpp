@@ -169,7 +169,7 @@ TEST_SUITE("session: another try")
             REQUIRE(run_until([&] { return proxy.hints().size() >= 2; }));
         }
 
-        CHECK(run_until([&] { return proxy.sessions() == 0; }, 2s));
+        CHECK(run_until([&] { return proxy.sessions() == 0; }));
         proxy.believe({});
     }
 

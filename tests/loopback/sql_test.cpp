@@ -258,7 +258,7 @@ TEST_SUITE("sql: the members' own word")
 
         cluster.a.interrupt_all();
 
-        CHECK(run_until([&] { return monitor.failed("a", "connection lost"); }, 900ms));
+        CHECK(run_until([&] { return monitor.failed("a", "connection lost"); }));
         CHECK(run_until([&] { return cluster.patroni["a"].requests("/patroni") > words + 3; }));
         CHECK(says(monitor, "a", false)); // over a new one
         CHECK(cluster.a.accepted() == 2);

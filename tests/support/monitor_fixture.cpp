@@ -62,7 +62,7 @@ config::cluster_settings following(const std::vector<const fake_patroni*>& seeds
         s.patroni.members.push_back({"127.0.0.1", seed->port()});
     s.patroni.interval = std::chrono::milliseconds(60);
     s.patroni.fast_interval = std::chrono::milliseconds(10);
-    s.patroni.timeout = scaled(std::chrono::milliseconds(500));
+    s.patroni.timeout = scaled(std::chrono::milliseconds(2000));
     return s;
 }
 

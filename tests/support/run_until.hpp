@@ -11,7 +11,7 @@ namespace rolegate::support
 
 // How long what must happen may take before a test gives up. Every limit of the tests goes through
 // scaled(): the environment variable ROLEGATE_TEST_TIMEOUT_SCALE stretches them all.
-inline constexpr std::chrono::milliseconds patience{5000};
+inline constexpr std::chrono::milliseconds patience{20000};
 
 [[nodiscard]] std::chrono::milliseconds scaled(std::chrono::milliseconds limit);
 
