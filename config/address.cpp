@@ -4,6 +4,7 @@
 #include "config/quote.hpp"
 
 #include <arpa/inet.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
@@ -106,12 +107,73 @@ bool is_mapped_ipv4(const std::string& ip)
     return ip.starts_with("::ffff:") && ip.find('.') != ip.npos;
 }
 
+constexpr std::string_view unix_scheme = "unix:";
+
+// Without what changes nothing, so that "//run/./x" and "/run/x" are seen to be the same. ".." is
+// left alone: behind a symbolic link it is not the parent.
+std::string canonical_path(std::string_view path)
+{
+    std::string out;
+    while (!path.empty())
+    {
+        const std::size_t slash = std::min(path.find('/'), path.size());
+        const std::string_view part = path.substr(0, slash);
+        if (!part.empty() && part != ".")
+            out.append("/").append(part);
+        path.remove_prefix(std::min(slash + 1, path.size()));
+    }
+    return out;
+}
+
+bool names_a_directory(std::string_view path)
+{
+    return path.ends_with('/') || path.ends_with("/.") || path.ends_with("/..");
+}
+
+// `text` is what follows "unix:".
+parsed_address parse_unix_bind(std::string_view text)
+{
+    const std::string got = ", got " + quoted(std::string(unix_scheme).append(text));
+    if (!text.starts_with('/'))
+        return refuse(
+            "a unix socket needs an absolute path such as unix:/run/rolegate/write" + got
+        );
+
+    const std::size_t colon = std::min(text.find(':'), text.size());
+    std::string path = canonical_path(text.substr(0, colon));
+    const bool has_port = colon < text.size();
+    const auto port = has_port ? parse_port(text.substr(colon + 1)).value_or(0) : 0;
+    // A colon elsewhere in the path would be legal, and is more often a mistyped port.
+    const bool complete = has_port ? port != 0 : !names_a_directory(text);
+    if (!complete || std::ranges::any_of(path, [](char c) { return c >= '\0' && c < ' '; }))
+        return refuse("expected unix:/PATH or unix:/DIRECTORY:PORT" + got);
+    if (has_port)
+        path += "/.s.PGSQL." + std::to_string(port);
+
+    constexpr std::size_t longest = sizeof(sockaddr_un::sun_path) - 1;
+    if (path.size() > longest)
+        return refuse(
+            "the path of a unix socket has at most " + std::to_string(longest) + " bytes, " +
+            quoted(path) + " has " + std::to_string(path.size())
+        );
+    return {host_port{std::move(path), 0}, {}};
+}
+
 } // namespace
 
 parsed_address parse_bind(std::string_view text)
 {
-    if (text.starts_with("unix:"))
-        return refuse("'unix:' binds are not supported by this version yet");
+    if (text.starts_with(unix_scheme))
+        return parse_unix_bind(text.substr(unix_scheme.size()));
+    if (text.starts_with('/'))
+        return refuse("a unix socket is written unix:/PATH, got " + quoted(text));
+    return parse_tcp_bind(text);
+}
+
+parsed_address parse_tcp_bind(std::string_view text)
+{
+    if (text.starts_with(unix_scheme))
+        return refuse("'unix:' binds are not supported here by this version yet");
     const auto parts = split(text);
     if (!parts)
         return refuse("expected ADDR:PORT such as *:5432 or [::]:5432, got " + quoted(text));
@@ -161,12 +223,16 @@ parsed_address parse_host_port(std::string_view text, std::uint16_t usual_port)
 
 std::string format_address(const host_port& address)
 {
+    if (address.is_unix())
+        return std::string(unix_scheme) + address.host;
     const bool ipv6 = address.host.find(':') != std::string::npos;
     return (ipv6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
 }
 
 address_family family_of(const host_port& bind)
 {
+    if (bind.is_unix())
+        return address_family::local;
     return bind.host.find(':') == std::string::npos ? address_family::ipv4 : address_family::ipv6;
 }
 

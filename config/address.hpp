@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// Addresses as people write them: "10.0.0.1:5432", "[::1]:5432", "*:5432", "db-1:8008". Pure; no
-// name is resolved here.
+// Addresses as people write them: "10.0.0.1:5432", "[::1]:5432", "*:5432", "db-1:8008",
+// "unix:/run/postgresql:5432". Pure; no name is resolved here.
 #pragma once
 
 #include "config/settings.hpp"
@@ -21,6 +21,10 @@ struct parsed_address
 
 // Where to listen: an IP address or "*". No names: what a name leads to may change, and a proxy
 // that starts on another address than yesterday is a riddle. Port 0: the kernel picks one.
+[[nodiscard]] parsed_address parse_tcp_bind(std::string_view text);
+
+// The same, or a unix socket: "unix:/PATH", or "unix:/DIRECTORY:PORT" with PostgreSQL's own name
+// .s.PGSQL.PORT in that directory, where libpq looks for it.
 [[nodiscard]] parsed_address parse_bind(std::string_view text);
 
 // Whom to ask: a name or an IP address, port 1..65535.
@@ -29,16 +33,17 @@ struct parsed_address
 // The same for anything else that is asked; errors show `usual_port` as their example.
 [[nodiscard]] parsed_address parse_host_port(std::string_view text, std::uint16_t usual_port);
 
-// The form the parsers read back; IPv6 in brackets.
+// The form the parsers read back; IPv6 in brackets, a unix socket with its whole path.
 [[nodiscard]] std::string format_address(const host_port& address);
 
 enum class address_family
 {
     ipv4,
     ipv6,
+    local, // unix sockets
 };
 
-// Of a bind; "*" is IPv4. The two families never collide, for listeners set IPV6_V6ONLY.
+// Of a bind; "*" is IPv4. The families never collide, for listeners set IPV6_V6ONLY.
 [[nodiscard]] address_family family_of(const host_port& bind);
 
 // "*", "0.0.0.0" or "::".

@@ -74,16 +74,37 @@ void read_stale_after(yaml_reader& in, const yaml_node& node, std::optional<mill
         out = value;
 }
 
-void read_dcs_loss(yaml_reader& in, const yaml_node& node, dcs_loss& out)
+void read_member_settings(yaml_reader& in, const yaml_node& node, member_settings& out)
 {
-    if (const auto word = in.choice(node, {"rest", "fence"}))
-        out = *word == "fence" ? dcs_loss::fence : dcs_loss::rest;
+    in.map(
+        node,
+        {{"maxconn", [&](const yaml_node& v) { read_limit(in, v, out.maxconn); }}},
+        {"weight", "maxqueue", "slowstart", "backup"}
+    );
 }
 
-void read_stale_action(yaml_reader& in, const yaml_node& node, stale_action& out)
+// Not named(): these names are Patroni's, which limits them less than we do ours.
+void read_member_options(
+    yaml_reader& in, const yaml_node& node, std::map<std::string, member_settings>& out
+)
 {
-    if (const auto word = in.choice(node, {"refuse_new", "shutdown_sessions"}))
-        out = *word == "refuse_new" ? stale_action::refuse_new : stale_action::shutdown_sessions;
+    const auto read = [&](const yaml_node& v)
+    {
+        if (v.key.empty())
+            in.fail(v, v.key_at, "expected the name of a member, got nothing");
+        read_member_settings(in, v, out[v.key]);
+    };
+    in.entries(node, "member", read);
+}
+
+// As HAProxy's default-server does; only now, for `default_member` may stand below.
+void inherit_defaults(cluster_settings& cluster)
+{
+    for (auto& [name, member] : cluster.member_options)
+    {
+        if (!member.maxconn)
+            member.maxconn = cluster.default_member.maxconn;
+    }
 }
 
 // What must be there depends on what else is: a DCS knows the members.
@@ -116,11 +137,18 @@ cluster_settings read_cluster(yaml_reader& in, const yaml_node& node)
             {"dcs", [&](const yaml_node& v) { out.dcs = read_dcs(in, v); }},
             {"sql", [&](const yaml_node& v) { out.sql = read_sql(in, v); }},
             {"stale_after", [&](const yaml_node& v) { read_stale_after(in, v, out.stale_after); }},
-            {"on_dcs_loss", [&](const yaml_node& v) { read_dcs_loss(in, v, out.on_dcs_loss); }},
-            {"on_stale", [&](const yaml_node& v) { read_stale_action(in, v, out.on_stale); }},
+            {"on_dcs_loss",
+             [&](const yaml_node& v) { read_word(in, v, dcs_loss_words, out.on_dcs_loss); }},
+            {"on_stale",
+             [&](const yaml_node& v) { read_word(in, v, stale_action_words, out.on_stale); }},
+            {"default_member",
+             [&](const yaml_node& v) { read_member_settings(in, v, out.default_member); }},
+            {"member_options",
+             [&](const yaml_node& v) { read_member_options(in, v, out.member_options); }},
         },
-        {"postgres", "tcp", "address_map", "default_member", "member_options"}
+        {"postgres", "tcp", "address_map"}
     );
+    inherit_defaults(out);
     require_members(in, node);
     return out;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "config/schema.hpp"
 
+#include "config/network.hpp"
 #include "config/quote.hpp"
 #include "config/units.hpp"
 
@@ -15,8 +16,12 @@ using namespace std::chrono_literals;
 
 // Not 0: forever or not at all? The latter is `max: 0`, the former leaves clients hanging.
 constexpr duration_range hold_range{1ms, 1h};
-// 0 is refused with a text of its own, see read_timeouts().
+// 0 is refused with a text of its own where it would be "never", see read_timeouts().
 constexpr duration_range session_range{0ms, 24h};
+constexpr duration_range drain_range{1ms, 24h};
+// Less than a second would close the door during every failover; 0 is "never".
+constexpr milliseconds shortest_withdrawal = 1s;
+constexpr duration_range withdraw_range{0ms, 24h};
 // For TCP_USER_TIMEOUT 0 would mean the system's default.
 constexpr duration_range user_timeout_range{1ms, 24h};
 // Linux refuses more: MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL (seconds), MAX_TCP_KEEPCNT.
@@ -79,10 +84,12 @@ void read_queue(yaml_reader& in, const yaml_node& node, queue_settings& out)
 
 void read_timeouts(yaml_reader& in, const yaml_node& node, listener_timeouts& out)
 {
+    const auto read_or_never = [&](const yaml_node& v, milliseconds& target)
+    { in.duration(v, target, session_range); };
     const auto read = [&](const yaml_node& v, milliseconds& target)
     {
-        in.duration(v, target, session_range);
-        // "Never" everywhere else in these timeouts; taken literally it would end all sessions.
+        read_or_never(v, target);
+        // Sessions that hang before they have begun are of use to nobody.
         if (target == 0ms)
             in.fail(v, quoted(v.key + ": 0") + " (never) is not supported by this version yet");
     };
@@ -91,9 +98,10 @@ void read_timeouts(yaml_reader& in, const yaml_node& node, listener_timeouts& ou
         {
             {"handshake", [&](const yaml_node& v) { read(v, out.handshake); }},
             {"connect", [&](const yaml_node& v) { read(v, out.connect); }},
+            {"client", [&](const yaml_node& v) { read_or_never(v, out.client); }},
+            {"server", [&](const yaml_node& v) { read_or_never(v, out.server); }},
             {"client_fin", [&](const yaml_node& v) { read(v, out.client_fin); }},
-        },
-        {"client", "server"}
+        }
     );
 }
 
@@ -123,14 +131,72 @@ void read_keepalive(yaml_reader& in, const yaml_node& node, keepalive_settings& 
     );
 }
 
-// TLS is passed through, which needs no settings; the section is read to refuse the rest.
-void read_listener_tls(yaml_reader& in, const yaml_node& node)
+void read_drain(yaml_reader& in, const yaml_node& node, milliseconds& deadline)
+{
+    const auto read = [&](const yaml_node& v) { in.duration(v, deadline, drain_range); };
+    in.map(node, {{"deadline", read}});
+}
+
+void read_withdraw_after(yaml_reader& in, const yaml_node& node, milliseconds& out)
+{
+    in.duration(node, out, withdraw_range);
+    if (out != 0ms && out < shortest_withdrawal)
+        in.fail(
+            node,
+            quoted(node.key) + " must be 0 (never) or at least " +
+                format_duration(shortest_withdrawal) + ", got " + quoted(format_duration(out))
+        );
+}
+
+void read_handshakes(yaml_reader& in, const yaml_node& node, handshake_limits& out)
 {
     in.map(
         node,
-        {{"mode", [&](const yaml_node& v) { in.choice(v, {"passthrough"}, {"terminate"}); }}},
-        {"cert", "key", "ca", "min_version"}
+        {
+            {"max", [&](const yaml_node& v) { read_limit(in, v, out.max); }},
+            {"per_address", [&](const yaml_node& v) { read_limit(in, v, out.per_address); }},
+        }
     );
+}
+
+void read_networks(
+    yaml_reader& in, const yaml_node& node, std::string_view expected, std::vector<network>& out
+)
+{
+    const auto read = [&](const yaml_node& item)
+    {
+        const auto text = in.scalar(item, "a network such as 10.0.0.0/8");
+        if (!text)
+            return;
+        parsed_network parsed = parse_network(*text);
+        if (!parsed.value)
+            return in.fail(item, std::move(parsed.error));
+        out.push_back(std::move(*parsed.value));
+    };
+    in.list(node, expected, read);
+}
+
+void read_allow(yaml_reader& in, const yaml_node& node, std::vector<network>& out)
+{
+    read_networks(in, node, "a list such as [10.0.0.0/8]", out);
+    // Whoever writes it down means nobody, or his template lost the networks on the way.
+    if (node.kind == yaml_kind::sequence && node.children.empty())
+        in.fail(
+            node,
+            "an empty list would let nobody in; without " + quoted(node.key) + " everybody may come"
+        );
+}
+
+void read_accept_proxy(yaml_reader& in, const yaml_node& node, std::vector<network>& out)
+{
+    constexpr std::string_view expected = "off or a list such as [10.0.0.0/8]";
+    if (node.kind != yaml_kind::scalar)
+        return read_networks(in, node, expected, out);
+    const auto word = in.scalar(node, expected);
+    if (word && *word != "off")
+        in.fail(
+            node, std::string("expected ").append(expected).append(", got ").append(quoted(*word))
+        );
 }
 
 // One algorithm exists; the key is read so that it may be written down.
@@ -157,20 +223,22 @@ listener_settings read_listener(yaml_reader& in, const yaml_node& node)
             {"keepalive", [&](const yaml_node& v) { read_keepalive(in, v, out.keepalive); }},
             {"tcp_user_timeout",
              [&](const yaml_node& v) { in.duration(v, out.tcp_user_timeout, user_timeout_range); }},
-            {"tls", [&](const yaml_node& v) { read_listener_tls(in, v); }},
+            {"tls", [&](const yaml_node& v) { out.tls = read_listener_tls(in, v); }},
+            {"server_tls", [&](const yaml_node& v) { out.server_tls = read_server_tls(in, v); }},
+            {"maxconn", [&](const yaml_node& v) { read_limit(in, v, out.maxconn); }},
+            {"handshakes", [&](const yaml_node& v) { read_handshakes(in, v, out.handshakes); }},
+            {"on_marked_down",
+             [&](const yaml_node& v) { read_word(in, v, marked_down_words, out.on_marked_down); }},
+            {"drain", [&](const yaml_node& v) { read_drain(in, v, out.drain_deadline); }},
+            {"withdraw_after",
+             [&](const yaml_node& v) { read_withdraw_after(in, v, out.withdraw_after); }},
+            {"allow", [&](const yaml_node& v) { read_allow(in, v, out.allow); }},
+            {"accept_proxy",
+             [&](const yaml_node& v) { read_accept_proxy(in, v, out.accept_proxy); }},
+            {"application_name_add_host",
+             [&](const yaml_node& v) { in.boolean(v, out.application_name_add_host); }},
         },
-        {"lag",
-         "lag_time",
-         "replication_state",
-         "tags",
-         "prefer",
-         "fallback",
-         "maxconn",
-         "on_marked_down",
-         "drain",
-         "server_tls",
-         "accept_proxy",
-         "allow"}
+        {"lag", "lag_time", "replication_state", "tags", "prefer", "fallback"}
     );
     in.require(node, {"bind", "cluster", "role"});
     return out;

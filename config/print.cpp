@@ -2,10 +2,13 @@
 #include "config/print.hpp"
 
 #include "config/address.hpp"
+#include "config/network.hpp"
 #include "config/units.hpp"
+#include "config/words.hpp"
+#include "config/yaml_writer.hpp"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <string_view>
 
 namespace rolegate::config
@@ -13,105 +16,24 @@ namespace rolegate::config
 namespace
 {
 
-bool is_letter(char c)
+std::string address_list(const std::vector<host_port>& addresses)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    std::vector<std::string> items;
+    std::ranges::transform(addresses, std::back_inserter(items), format_address);
+    return as_list(items);
 }
 
-// In double quotes for YAML, and every dollar doubled so that nothing in it is expanded again.
-std::string in_quotes(std::string_view text)
+std::string network_list(const std::vector<network>& networks)
 {
-    constexpr std::string_view hex = "0123456789abcdef";
-    std::string out = "\"";
-    for (const char c : text)
-    {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f)
-        {
-            out += "\\x";
-            out += hex[byte >> 4];
-            out += hex[byte & 0xf];
-            continue;
-        }
-        if (c == '"' || c == '\\')
-            out += '\\';
-        if (c == '$')
-            out += '$';
-        out += c;
-    }
-    return out += '"';
+    std::vector<std::string> items;
+    std::ranges::transform(networks, std::back_inserter(items), format_network);
+    return as_list(items);
 }
 
-// Bare only where every YAML reader sees text: "no" and "1e3" are something else to some.
-std::string as_text(std::string_view text)
+std::string as_bool(bool value)
 {
-    constexpr std::array<std::string_view, 9> special{
-        "null", "true", "false", "yes", "no", "on", "off", "y", "n"};
-    const auto plain = [](char c)
-    { return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-'; };
-    const auto same_word = [text](std::string_view word)
-    {
-        const auto fold = [](char c) { return static_cast<char>(is_letter(c) ? c | 0x20 : c); };
-        return std::ranges::equal(text, word, {}, fold);
-    };
-    if (!text.empty() && is_letter(text.front()) && std::ranges::all_of(text, plain) &&
-        std::ranges::none_of(special, same_word))
-        return std::string(text);
-    return in_quotes(text);
+    return value ? "true" : "false";
 }
-
-// Always in quotes: a bare * starts an alias, and [::] a list.
-std::string as_list(const std::vector<host_port>& addresses)
-{
-    std::string out = "[";
-    for (const host_port& address : addresses)
-        out += (out.size() > 1 ? ", " : "") + in_quotes(format_address(address));
-    return out + "]";
-}
-
-std::string as_text(listener_role role)
-{
-    return role == listener_role::primary ? "primary" : "replica";
-}
-
-std::string as_text(log_level level)
-{
-    switch (level)
-    {
-    case log_level::debug:
-        return "debug";
-    case log_level::info:
-        return "info";
-    case log_level::warning:
-        return "warning";
-    case log_level::error:
-        break;
-    }
-    return "error";
-}
-
-// One line, two spaces a level.
-class printer
-{
-public:
-    void line(int level, std::string_view key, std::string_view value = {})
-    {
-        out_.append(static_cast<std::size_t>(level) * 2, ' ').append(key).append(":");
-        if (!value.empty())
-            out_.append(" ").append(value);
-        out_ += '\n';
-    }
-
-    void comment(int level, std::string_view text)
-    {
-        out_.append(static_cast<std::size_t>(level) * 2, ' ').append("# ").append(text) += '\n';
-    }
-
-    std::string take() { return std::move(out_); }
-
-private:
-    std::string out_;
-};
 
 // What is printed is shown to others and kept in logs; that there is a secret may be known.
 std::string as_secret(std::string_view text)
@@ -119,7 +41,7 @@ std::string as_secret(std::string_view text)
     return text.empty() ? "\"\"" : "\"*****\"";
 }
 
-void print_dcs(printer& to, const dcs_settings& dcs)
+void print_dcs(yaml_writer& to, const dcs_settings& dcs)
 {
     to.line(2, "dcs");
     to.line(3, "scope", in_quotes(dcs.scope));
@@ -127,7 +49,7 @@ void print_dcs(printer& to, const dcs_settings& dcs)
     if (dcs.group)
         to.line(3, "group", std::to_string(*dcs.group));
     to.line(3, dcs.kind == dcs_kind::etcd ? "etcd" : "etcd3");
-    to.line(4, "hosts", as_list(dcs.hosts));
+    to.line(4, "hosts", address_list(dcs.hosts));
     to.line(4, "protocol", dcs.tls ? "https" : "http");
     to.line(4, "username", in_quotes(dcs.username));
     to.line(4, "password", as_secret(dcs.password));
@@ -136,11 +58,11 @@ void print_dcs(printer& to, const dcs_settings& dcs)
         to.line(4, "cacert", in_quotes(dcs.tls->ca));
         to.line(4, "cert", in_quotes(dcs.tls->cert));
         to.line(4, "key", in_quotes(dcs.tls->key));
-        to.line(4, "verify", dcs.tls->verify ? "true" : "false");
+        to.line(4, "verify", as_bool(dcs.tls->verify));
     }
 }
 
-void print_sql(printer& to, const sql_settings& sql)
+void print_sql(yaml_writer& to, const sql_settings& sql)
 {
     to.line(2, "sql");
     to.line(3, "user", in_quotes(sql.user));
@@ -153,12 +75,31 @@ void print_sql(printer& to, const sql_settings& sql)
     to.line(3, "sslkey", in_quotes(sql.sslkey));
 }
 
-void print_cluster(printer& to, const cluster_settings& cluster)
+// A map without keys is {}, for a key without a value is refused.
+void print_member(yaml_writer& to, int level, std::string_view key, const member_settings& member)
+{
+    if (!member.maxconn)
+        return to.line(level, key, "{}");
+    to.line(level, key);
+    to.line(level + 1, "maxconn", std::to_string(*member.maxconn));
+}
+
+void print_members(yaml_writer& to, const cluster_settings& cluster)
+{
+    print_member(to, 2, "default_member", cluster.default_member);
+    if (cluster.member_options.empty())
+        return to.line(2, "member_options", "{}");
+    to.line(2, "member_options");
+    for (const auto& [name, member] : cluster.member_options)
+        print_member(to, 3, as_key(name), member);
+}
+
+void print_cluster(yaml_writer& to, const cluster_settings& cluster)
 {
     const patroni_settings& patroni = cluster.patroni;
-    to.line(1, as_text(cluster.name));
+    to.line(1, as_key(cluster.name));
     to.line(2, "patroni");
-    to.line(3, "members", as_list(patroni.members));
+    to.line(3, "members", address_list(patroni.members));
     to.line(3, "scope", in_quotes(patroni.scope));
     to.line(3, "interval", format_duration(patroni.interval));
     to.line(3, "fast_interval", format_duration(patroni.fast_interval));
@@ -169,7 +110,7 @@ void print_cluster(printer& to, const cluster_settings& cluster)
         to.line(4, "ca", in_quotes(patroni.tls->ca));
         to.line(4, "cert", in_quotes(patroni.tls->cert));
         to.line(4, "key", in_quotes(patroni.tls->key));
-        to.line(4, "verify", patroni.tls->verify ? "true" : "false");
+        to.line(4, "verify", as_bool(patroni.tls->verify));
     }
     if (cluster.dcs)
         print_dcs(to, *cluster.dcs);
@@ -180,43 +121,93 @@ void print_cluster(printer& to, const cluster_settings& cluster)
         to.line(2, "stale_after", format_duration(*cluster.stale_after));
     else
         to.comment(2, "stale_after: the cluster's ttl, else 10s");
-    to.line(2, "on_dcs_loss", cluster.on_dcs_loss == dcs_loss::rest ? "rest" : "fence");
-    to.line(
-        2,
-        "on_stale",
-        cluster.on_stale == stale_action::refuse_new ? "refuse_new" : "shutdown_sessions"
-    );
+    to.line(2, "on_dcs_loss", word_of(dcs_loss_words, cluster.on_dcs_loss));
+    to.line(2, "on_stale", word_of(stale_action_words, cluster.on_stale));
+    print_members(to, cluster);
 }
 
-void print_listener(printer& to, const listener_settings& listener)
+// Files beside a mode that does not use them are refused.
+void print_listener_tls(yaml_writer& to, const listener_settings& listener)
 {
-    to.line(1, as_text(listener.name));
-    to.line(2, "bind", as_list(listener.bind));
-    to.line(2, "cluster", as_text(listener.cluster));
-    to.line(2, "role", as_text(listener.role));
-    // No settings yet, since there is one choice each: `balance`, `tls.mode`, `log.format`.
-    to.line(2, "balance", "roundrobin");
+    const listener_tls& tls = listener.tls;
+    to.line(2, "tls");
+    to.line(3, "mode", word_of(tls_mode_words, tls.mode));
+    if (tls.mode == tls_mode::terminate)
+    {
+        to.line(3, "cert", in_quotes(tls.cert));
+        to.line(3, "key", in_quotes(tls.key));
+        to.line(3, "ca", in_quotes(tls.ca));
+        to.line(3, "min_version", word_of(tls_version_words, tls.min_version));
+        to.line(3, "required", as_bool(tls.required));
+    }
+    const server_tls_settings& server = listener.server_tls;
+    to.line(2, "server_tls");
+    to.line(3, "sslmode", word_of(sslmode_words, server.sslmode));
+    if (server.sslmode != sslmode::disable)
+    {
+        to.line(3, "ca", in_quotes(server.ca));
+        to.line(3, "cert", in_quotes(server.cert));
+        to.line(3, "key", in_quotes(server.key));
+    }
+}
+
+void print_listener_limits(yaml_writer& to, const listener_settings& listener)
+{
     to.line(2, "queue");
     to.line(3, "timeout", format_duration(listener.queue.timeout));
     to.line(3, "max", std::to_string(listener.queue.max));
+    if (listener.maxconn)
+        to.line(2, "maxconn", std::to_string(*listener.maxconn));
+    else
+        to.comment(2, "maxconn: any number");
+    to.line(2, "handshakes");
+    to.line(3, "max", std::to_string(listener.handshakes.max));
+    to.line(3, "per_address", std::to_string(listener.handshakes.per_address));
     to.line(2, "timeouts");
     to.line(3, "handshake", format_duration(listener.timeouts.handshake));
     to.line(3, "connect", format_duration(listener.timeouts.connect));
+    to.line(3, "client", format_duration(listener.timeouts.client));
+    to.line(3, "server", format_duration(listener.timeouts.server));
     to.line(3, "client_fin", format_duration(listener.timeouts.client_fin));
     to.line(2, "keepalive");
     to.line(3, "idle", format_duration(listener.keepalive.idle));
     to.line(3, "interval", format_duration(listener.keepalive.interval));
     to.line(3, "count", std::to_string(listener.keepalive.count));
     to.line(2, "tcp_user_timeout", format_duration(listener.tcp_user_timeout));
-    to.line(2, "tls");
-    to.line(3, "mode", "passthrough");
+}
+
+void print_listener(yaml_writer& to, const listener_settings& listener)
+{
+    to.line(1, as_key(listener.name));
+    to.line(2, "bind", address_list(listener.bind));
+    to.line(2, "cluster", as_text(listener.cluster));
+    to.line(2, "role", listener.role == listener_role::primary ? "primary" : "replica");
+    // No settings yet, since there is one choice each: `balance`, `log.format`.
+    to.line(2, "balance", "roundrobin");
+    print_listener_limits(to, listener);
+    to.line(2, "on_marked_down", word_of(marked_down_words, listener.on_marked_down));
+    to.line(2, "drain");
+    to.line(3, "deadline", format_duration(listener.drain_deadline));
+    to.line(2, "withdraw_after", format_duration(listener.withdraw_after));
+    // An empty list is refused, for it reads as nobody.
+    if (listener.allow.empty())
+        to.comment(2, "allow: everybody");
+    else
+        to.line(2, "allow", network_list(listener.allow));
+    to.line(
+        2,
+        "accept_proxy",
+        listener.accept_proxy.empty() ? "off" : network_list(listener.accept_proxy)
+    );
+    to.line(2, "application_name_add_host", as_bool(listener.application_name_add_host));
+    print_listener_tls(to, listener);
 }
 
 } // namespace
 
 std::string print(const settings& s)
 {
-    printer to;
+    yaml_writer to;
     to.line(0, "clusters");
     for (const cluster_settings& cluster : s.clusters)
         print_cluster(to, cluster);
@@ -226,9 +217,13 @@ std::string print(const settings& s)
     to.line(0, "admin");
     to.line(1, "bind", in_quotes(format_address(s.admin.bind)));
     to.line(0, "log");
-    to.line(1, "level", as_text(s.level));
+    to.line(1, "level", word_of(log_level_words, s.level));
     to.line(1, "format", "text");
     to.line(0, "workers", s.workers ? std::to_string(*s.workers) : "auto");
+    if (s.maxconn)
+        to.line(0, "maxconn", std::to_string(*s.maxconn));
+    else
+        to.comment(0, "maxconn: what file descriptors allow");
     to.line(0, "shutdown_timeout", format_duration(s.shutdown_timeout));
     return to.take();
 }

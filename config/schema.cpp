@@ -2,6 +2,7 @@
 #include "config/schema.hpp"
 
 #include "config/address.hpp"
+#include "config/quote.hpp"
 
 #include <chrono>
 
@@ -15,6 +16,9 @@ using namespace std::chrono_literals;
 constexpr duration_range shutdown_range{0ms, 24h}; // 0: cut at once
 // 0 would serve nobody; 1024 is more than any machine has use for.
 constexpr integer_range worker_range{1, 1024};
+constexpr integer_range limit_range{1, 1'000'000};
+
+constexpr std::string_view expected_bind = "ADDR:PORT such as *:5432";
 
 using parse_address = parsed_address (*)(std::string_view);
 
@@ -34,31 +38,17 @@ read_address(yaml_reader& in, const yaml_node& node, parse_address parse, std::s
 
 void read_admin(yaml_reader& in, const yaml_node& node, admin_settings& out)
 {
-    in.map(
-        node, {{"bind", [&](const yaml_node& v) { out.bind = read_bind(in, v); }}}, {"users", "tls"}
-    );
-}
-
-log_level level_of(std::string_view word)
-{
-    if (word == "debug")
-        return log_level::debug;
-    if (word == "warning")
-        return log_level::warning;
-    return word == "error" ? log_level::error : log_level::info;
+    const auto read = [&](const yaml_node& v)
+    { out.bind = read_address(in, v, parse_tcp_bind, expected_bind); };
+    in.map(node, {{"bind", read}}, {"users", "tls"});
 }
 
 void read_log(yaml_reader& in, const yaml_node& node, log_level& out)
 {
-    const auto read_level = [&](const yaml_node& v)
-    {
-        if (const auto word = in.choice(v, {"debug", "info", "warning", "error"}))
-            out = level_of(*word);
-    };
     in.map(
         node,
         {
-            {"level", read_level},
+            {"level", [&](const yaml_node& v) { read_word(in, v, log_level_words, out); }},
             {"format", [&](const yaml_node& v) { in.choice(v, {"text"}, {"json"}); }},
         },
         {"session_log"}
@@ -79,12 +69,27 @@ void read_workers(yaml_reader& in, const yaml_node& node, std::optional<unsigned
 
 host_port read_bind(yaml_reader& in, const yaml_node& node)
 {
-    return read_address(in, node, parse_bind, "ADDR:PORT such as *:5432");
+    return read_address(in, node, parse_bind, expected_bind);
 }
 
 host_port read_member(yaml_reader& in, const yaml_node& node)
 {
     return read_address(in, node, parse_member, "HOST:PORT such as 10.0.0.1:8008");
+}
+
+void read_limit(yaml_reader& in, const yaml_node& node, std::size_t& out)
+{
+    const std::string expected = "a whole number for " + quoted(node.key);
+    if (const auto value = in.integer(node, limit_range, expected))
+        out = static_cast<std::size_t>(*value);
+}
+
+void read_limit(yaml_reader& in, const yaml_node& node, std::optional<std::size_t>& out)
+{
+    std::size_t value = 0;
+    read_limit(in, node, value);
+    if (!in.failed(node))
+        out = value;
 }
 
 settings read_settings(yaml_reader& in, const yaml_node& root)
@@ -109,6 +114,7 @@ settings read_settings(yaml_reader& in, const yaml_node& root)
             {"admin", [&](const yaml_node& v) { read_admin(in, v, out.admin); }},
             {"log", [&](const yaml_node& v) { read_log(in, v, out.level); }},
             {"workers", [&](const yaml_node& v) { read_workers(in, v, out.workers); }},
+            {"maxconn", [&](const yaml_node& v) { read_limit(in, v, out.maxconn); }},
             {"shutdown_timeout",
              [&](const yaml_node& v) { in.duration(v, out.shutdown_timeout, shutdown_range); }},
         },

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "config/settings.hpp"
+#include "config/words.hpp"
 #include "config/yaml_reader.hpp"
 
 namespace rolegate::config
@@ -23,8 +24,28 @@ namespace rolegate::config
 
 [[nodiscard]] listener_settings read_listener(yaml_reader& in, const yaml_node& node);
 
+[[nodiscard]] listener_tls read_listener_tls(yaml_reader& in, const yaml_node& node);
+
+[[nodiscard]] server_tls_settings read_server_tls(yaml_reader& in, const yaml_node& node);
+
 [[nodiscard]] host_port read_bind(yaml_reader& in, const yaml_node& node);
 
 [[nodiscard]] host_port read_member(yaml_reader& in, const yaml_node& node);
+
+// How many sessions or clients; not 0, which some take for "none" and others for "any number".
+void read_limit(yaml_reader& in, const yaml_node& node, std::size_t& out);
+void read_limit(yaml_reader& in, const yaml_node& node, std::optional<std::size_t>& out);
+
+// One of the words of a table, see words.hpp.
+template <typename T, std::size_t N>
+void read_word(yaml_reader& in, const yaml_node& node, const std::array<word<T>, N>& words, T& out)
+{
+    std::vector<std::string> known;
+    known.reserve(N);
+    for (const word<T>& w : words)
+        known.emplace_back(w.text);
+    if (const auto text = in.choice(node, known))
+        out = std::ranges::find(words, *text, &word<T>::text)->value;
+}
 
 } // namespace rolegate::config

@@ -39,14 +39,37 @@ void check_repetition(
     }
 }
 
-void check_tls(const client_tls& tls, const std::string& path, findings& out)
+// `path` is that of the section, `tls` has `cert` and `key`.
+template <typename T> void check_key_pair(const T& tls, const std::string& path, findings& out)
 {
-    const std::string cert = path + "/tls/cert";
-    const std::string key = path + "/tls/key";
+    const std::string cert = path + "/cert";
+    const std::string key = path + "/key";
     if (!tls.cert.empty() && tls.key.empty())
         out.push_back({{cert, key}, "'cert' needs 'key' beside it"});
     if (tls.cert.empty() && !tls.key.empty())
         out.push_back({{key, cert}, "'key' needs 'cert' beside it"});
+}
+
+void check_listener(const listener_settings& listener, findings& out)
+{
+    const std::string path = "listeners/" + listener.name;
+    if (listener.bind.empty())
+        out.push_back({{path + "/bind"}, "at least one bind is needed"});
+    if (listener.tls.mode == tls_mode::terminate)
+    {
+        const std::string tls = path + "/tls/";
+        if (listener.tls.cert.empty())
+            out.push_back({{tls + "cert", tls + "mode"}, "'mode: terminate' needs 'cert'"});
+        if (listener.tls.key.empty())
+            out.push_back({{tls + "key", tls + "mode"}, "'mode: terminate' needs 'key'"});
+    }
+    check_key_pair(listener.server_tls, path + "/server_tls", out);
+    // Anybody can get a certificate that the system's store trusts; libpq refuses it, too.
+    if (listener.server_tls.sslmode == sslmode::verify_ca && listener.server_tls.ca.empty())
+        out.push_back(
+            {{path + "/server_tls/sslmode"},
+             "'verify-ca' needs 'ca'; the system's store is good for 'verify-full' only"}
+        );
 }
 
 void check_dcs(const cluster_settings& cluster, const std::string& path, findings& out)
@@ -92,7 +115,7 @@ void check_cluster(const cluster_settings& cluster, findings& out)
     check_repetition(patroni.members, patroni_path + "/members", "member", out);
     check_dcs(cluster, path, out);
     if (patroni.tls)
-        check_tls(*patroni.tls, patroni_path, out);
+        check_key_pair(*patroni.tls, patroni_path + "/tls", out);
     if (patroni.fast_interval > patroni.interval)
         out.push_back(
             {{patroni_path + "/fast_interval", patroni_path + "/interval"},
@@ -158,7 +181,7 @@ std::vector<bound> all_binds(const settings& s)
     return out;
 }
 
-// Binds of one port and family, the first of each host.
+// Binds of one port and family, the first of each host or path.
 class occupied
 {
 public:
@@ -184,14 +207,15 @@ private:
 };
 
 // Not left to bind(): sockets with SO_REUSEPORT may share an address, and the kernel would spread
-// the clients of one listener over both.
+// the clients of one listener over both. A unix socket is found in use only by its file, which the
+// second listener would take for one that a dead process has left behind.
 void check_binds(const settings& s, findings& out)
 {
     const std::vector<bound> binds = all_binds(s);
     std::map<std::pair<std::uint16_t, address_family>, occupied> ports;
     for (const bound& b : binds)
     {
-        if (b.address.port == 0) // the kernel picks a free one
+        if (b.address.port == 0 && !b.address.is_unix()) // the kernel picks a free one
             continue;
         const bound* const other = ports[{b.address.port, family_of(b.address)}].add(b);
         if (other != nullptr)
@@ -216,11 +240,7 @@ std::vector<finding> validate(const settings& s)
     if (s.listeners.empty())
         out.push_back({{"listeners"}, "at least one listener is needed"});
     for (const listener_settings& listener : s.listeners)
-    {
-        if (listener.bind.empty())
-            out.push_back({{"listeners/" + listener.name + "/bind"}, "at least one bind is needed"}
-            );
-    }
+        check_listener(listener, out);
     check_cluster_names(s, out);
     check_binds(s, out);
     return out;

@@ -64,7 +64,7 @@ void yaml_reader::fail(const yaml_node& node, std::string text)
     fail(node, node.kind == yaml_kind::null ? node.heading() : node.at, std::move(text));
 }
 
-void yaml_reader::each_entry(
+void yaml_reader::entries(
     const yaml_node& node, std::string_view what, const std::function<void(const yaml_node&)>& read
 )
 {
@@ -119,7 +119,7 @@ void yaml_reader::map(
         const std::string hint = did_you_mean(child.key, names);
         fail(child, child.key_at, "unknown key " + quoted(child.key) + hint);
     };
-    each_entry(node, "key", read_key);
+    entries(node, "key", read_key);
 }
 
 void yaml_reader::named(
@@ -137,7 +137,7 @@ void yaml_reader::named(
             );
         read(child);
     };
-    each_entry(node, what, read_entry);
+    entries(node, what, read_entry);
 }
 
 void yaml_reader::require(const yaml_node& map, std::initializer_list<std::string_view> keys)

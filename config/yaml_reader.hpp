@@ -52,6 +52,13 @@ public:
         std::initializer_list<yaml_key> known,
         std::initializer_list<std::string_view> later = {});
 
+    // Visits every key of a map that is not a repetition; `what` says what a key is.
+    void entries(
+        const yaml_node& node,
+        std::string_view what,
+        const std::function<void(const yaml_node&)>& read
+    );
+
     // Visits the entries of a map whose keys are names the operator chose ("cluster": what they
     // name). The names become metric labels and are limited accordingly.
     void named(
@@ -96,13 +103,6 @@ public:
     [[nodiscard]] const std::vector<yaml_problem>& problems() const { return problems_; }
 
 private:
-    // Calls `read` for every key that is not a repetition and has a value.
-    void each_entry(
-        const yaml_node& node,
-        std::string_view what,
-        const std::function<void(const yaml_node&)>& read
-    );
-
     const environment& env_;
     std::vector<yaml_problem> problems_;
     std::set<const yaml_node*> failed_;

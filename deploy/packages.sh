@@ -8,7 +8,8 @@ build=(cmake ninja-build g++ ccache pkg-config libboost1.81-dev libboost-json1.8
        libssl-dev libpq-dev libyaml-cpp-dev libspdlog-dev prometheus-cpp-dev
        libcli11-dev doctest-dev)
 cluster=(patroni etcd-server etcd-client python3-etcd postgresql-15 haproxy python3-psycopg2 python3-yaml)
-test=(python3-pytest python3-psycopg2 python3-psycopg prometheus openssl iproute2 clang-format-14)
+test=(python3-pytest python3-psycopg2 python3-psycopg python3-asyncpg nodejs node-pg libpostgresql-jdbc-java
+      openjdk-17-jdk-headless prometheus openssl iproute2 clang-format-14)
 fuzz=(clang-14 libclang-rt-14-dev)
 
 usage() {
@@ -51,8 +52,42 @@ allow_services_again() {
     fi
 }
 
+# Beside a nodejs that is not Debian's, node-pg cannot be installed. It is JavaScript alone, so it and what it needs
+# are unpacked where only the tests look for them.
+node_libraries=/usr/local/share/rolegate-tests
+node_pg=(node-pg node-split2 node-xtend)
+
+unpack_node_pg() {
+    local work
+    work=$(mktemp -d /tmp/rolegate-node-pg.XXXXXX)
+    chmod 755 "$work"
+    (cd "$work" && apt-get -o APT::Sandbox::User=root download "${node_pg[@]}") || return 1
+    for archive in "$work"/*.deb; do
+        dpkg-deb --extract "$archive" "$work/all" || return 1
+    done
+    mkdir -p "$node_libraries"
+    rm -rf "$node_libraries/nodejs"
+    mv "$work/all/usr/share/nodejs" "$node_libraries/nodejs"
+    rm -rf "$work"
+}
+
 is_installed() {
-    [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]] ||
+        [[ $1 == node-pg && -d $node_libraries/nodejs/pg ]]
+}
+
+install_missing() {
+    apt-get update || return 1
+    if [[ " ${missing[*]} " == *" node-pg "* ]] && is_installed nodejs &&
+        ! apt-get install --simulate --no-install-recommends node-pg; then
+        unpack_node_pg || return 1
+        local rest=()
+        for package in "${missing[@]}"; do
+            [[ $package == node-pg ]] || rest+=("$package")
+        done
+        missing=("${rest[@]}")
+    fi
+    [[ ${#missing[@]} -eq 0 ]] || apt-get install -y --no-install-recommends "${missing[@]}"
 }
 
 wanted=()
@@ -92,7 +127,7 @@ keep_services_off
 
 log=$(mktemp /tmp/rolegate-packages.XXXXXX.log)
 export DEBIAN_FRONTEND=noninteractive
-if ! { apt-get update && apt-get install -y --no-install-recommends "${missing[@]}"; } > "$log" 2>&1; then
+if ! install_missing > "$log" 2>&1; then
     tail -n 15 "$log" >&2
     echo "packages.sh: could not install ${missing[*]}; full output in $log" >&2
     exit 1

@@ -20,7 +20,6 @@ namespace
 
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
-using tcp = asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
@@ -29,16 +28,16 @@ constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 constexpr auto limit = 2s;
 
 asio::awaitable<void> offer(
-    tcp::socket& s,
+    stream_socket& s,
     const server_address& to,
     pgwire::bytes packet,
     const config::listener_settings& settings
 )
 {
-    tcp::endpoint endpoint;
-    if (open_for(s, to.address, to.port, settings, endpoint))
+    endpoint where;
+    if (open_for(s, to, settings, where))
         co_return;
-    auto [connect_ec] = co_await s.async_connect(endpoint, nothrow);
+    auto [connect_ec] = co_await s.async_connect(where, nothrow);
     if (connect_ec)
         co_return;
     auto [write_ec, written] =
@@ -60,7 +59,7 @@ asio::awaitable<void> offer_cancel(
     if (servers.empty())
         co_return;
     const auto ex = co_await asio::this_coro::executor;
-    std::list<tcp::socket> sockets;
+    std::list<stream_socket> sockets;
     asio::steady_timer all_done(ex, limit);
     auto left = servers.size();
     for (const auto& to : servers)

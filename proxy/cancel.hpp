@@ -5,20 +5,14 @@
 
 #include "config/settings.hpp"
 #include "proxy/pgwire/first_packet.hpp"
+#include "proxy/server_address.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
-#include <string>
 #include <vector>
 
 namespace rolegate::proxy
 {
-
-struct server_address
-{
-    std::string address;
-    std::uint16_t port = 0;
-};
 
 // Offers `packet` to all servers at once and returns when each has closed its connection (it has
 // then acted on the request) or after two seconds.

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/connect.hpp"
 
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+
 #include <algorithm>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 namespace rolegate::proxy
 {
@@ -12,7 +17,9 @@ namespace rolegate::proxy
 namespace
 {
 
-// An option the kernel refuses (not TCP, an old kernel) leaves the socket usable.
+constexpr int on = 1;
+
+// An option the kernel refuses (an old kernel) leaves the socket usable.
 void set_option(int fd, int level, int name, int value)
 {
     static_cast<void>(::setsockopt(fd, level, name, &value, sizeof value));
@@ -26,10 +33,11 @@ int seconds(config::milliseconds ms)
 
 } // namespace
 
-void tune(boost::asio::ip::tcp::socket& s, const config::listener_settings& settings)
+void tune(stream_socket& s, const config::listener_settings& settings)
 {
     const int fd = s.native_handle();
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
+        return; // not TCP
     set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds(settings.keepalive.idle));
     set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds(settings.keepalive.interval));
@@ -40,17 +48,27 @@ void tune(boost::asio::ip::tcp::socket& s, const config::listener_settings& sett
 }
 
 boost::system::error_code open_for(
-    boost::asio::ip::tcp::socket& s,
-    const std::string& address,
-    std::uint16_t port,
+    stream_socket& s,
+    const server_address& server,
     const config::listener_settings& settings,
-    boost::asio::ip::tcp::endpoint& to
+    endpoint& to
 )
 {
     boost::system::error_code ec;
-    to = {boost::asio::ip::make_address(address, ec), port};
-    if (ec)
-        return ec;
+    if (server.address.starts_with('/'))
+    {
+        const auto path = server.address + "/.s.PGSQL." + std::to_string(server.port);
+        if (path.size() >= sizeof(sockaddr_un::sun_path))
+            return boost::asio::error::name_too_long;
+        to = boost::asio::local::stream_protocol::endpoint(path);
+    }
+    else
+    {
+        const auto address = boost::asio::ip::make_address(server.address, ec);
+        if (ec)
+            return ec;
+        to = boost::asio::ip::tcp::endpoint(address, server.port);
+    }
     s.open(to.protocol(), ec);
     if (!ec)
         tune(s, settings);

@@ -3,24 +3,28 @@
 // Sockets as the operator wants them, for both legs.
 #pragma once
 
-#include "config/settings.hpp"
+#include "config/listener_settings.hpp"
+#include "proxy/server_address.hpp"
 
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 
 namespace rolegate::proxy
 {
 
-// TCP_NODELAY, keepalive and TCP_USER_TIMEOUT: a peer that vanished without a word is noticed in
-// half a minute instead of two hours.
-void tune(boost::asio::ip::tcp::socket& s, const config::listener_settings& settings);
+using stream_socket = boost::asio::generic::stream_protocol::socket;
+using endpoint = boost::asio::generic::stream_protocol::endpoint;
 
-// Opens `s` for this numeric address. The connect itself is the caller's to await and to bound.
+// TCP_NODELAY, keepalive and TCP_USER_TIMEOUT: a peer that vanished without a word is noticed in
+// half a minute instead of two hours. A unix socket needs none of it.
+void tune(stream_socket& s, const config::listener_settings& settings);
+
+// Opens `s` for this address; the connect itself is the caller's to await and to bound. An address
+// that begins with a slash is a unix socket's directory, the port is part of its name.
 [[nodiscard]] boost::system::error_code open_for(
-    boost::asio::ip::tcp::socket& s,
-    const std::string& address,
-    std::uint16_t port,
+    stream_socket& s,
+    const server_address& server,
     const config::listener_settings& settings,
-    boost::asio::ip::tcp::endpoint& to
+    endpoint& to
 );
 
 } // namespace rolegate::proxy

@@ -11,18 +11,28 @@ enum class errc
 {
     none = 0,
     // the client
-    startup_malformed,  // a first packet PostgreSQL would refuse
-    bytes_before_tls,   // plaintext behind SSLRequest: someone may be injecting
-    handshake_timeout,  // no whole first packet in time
-    client_gone,        // closed or reset before the session was established
-    client_reset,       // reset in the data phase
-    client_fin_timeout, // the other side ended, and the rest did not follow in time
+    startup_malformed,   // a first packet PostgreSQL would refuse
+    proxy_header_bad,    // no PROXY header, or a malformed one, from where one is demanded
+    not_allowed,         // its address is not in `allow`
+    too_many_handshakes, // more half-open clients than `handshakes` allows
+    bytes_before_tls,    // plaintext behind SSLRequest: someone may be injecting
+    tls_failed,          // its TLS handshake with us failed
+    tls_required,        // it asked for no TLS, and the listener demands it
+    handshake_timeout,   // no whole first packet in time
+    client_gone,         // closed or reset before the session was established
+    client_reset,        // reset in the data phase
+    client_fin_timeout,  // the other side ended, and the rest did not follow in time
+    client_idle,         // timeouts.client
     // the server
-    server_failed, // connects refused or reset until the hold ended
-    server_ended,  // FIN from the server before one from the client
+    server_failed,     // connects refused or reset until the hold ended
+    server_tls_failed, // no TLS with it, or none that can be trusted, until the hold ended
+    server_idle,       // timeouts.server
+    server_ended,      // FIN from the server before one from the client
     server_reset,
     // us
     no_routable_member, // held for queue.timeout
+    too_many_sessions,  // held for queue.timeout while maxconn was reached
+    paused,             // held for queue.timeout while an operator held everybody
     resting,            // every open member has just refused; never the end of a session
     stale_view,         // the view of the cluster is older than stale_after
     queue_full,         // queue.max clients are held already

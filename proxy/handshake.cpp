@@ -93,4 +93,12 @@ void handshake::answered(char byte)
     size_ = 0; // the request has been put to the server already
 }
 
+// Whoever asks for encryption inside TLS is told of a version number, as PostgreSQL does it.
+void handshake::secured()
+{
+    asked_ssl_ = true;
+    asked_gss_ = true;
+    begin_packet();
+}
+
 } // namespace rolegate::proxy

@@ -46,6 +46,9 @@ public:
     // else (an ErrorResponse of an ancient server): the stream is passed on unread.
     void answered(char byte);
 
+    // TLS is ended here: what follows is read inside it.
+    void secured();
+
     [[nodiscard]] pgwire::bytes packet() const noexcept { return {packet_.data(), size_}; }
     [[nodiscard]] pgwire::first_packet kind() const noexcept { return header_.kind; }
 

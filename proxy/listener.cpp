@@ -2,13 +2,19 @@
 #include "proxy/listener.hpp"
 
 #include "proxy/log.hpp"
+#include "proxy/route.hpp"
 #include "proxy/worker.hpp"
 
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 
+#include <cstring>
 #include <sstream>
 #include <stdexcept>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 
 namespace rolegate::proxy
@@ -20,12 +26,13 @@ namespace
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 using tcp = asio::ip::tcp;
+using unix_protocol = asio::local::stream_protocol;
 using boost::system::error_code;
 
-// Out of descriptors or memory: clients wait in the kernel's queue meanwhile.
+// Out of descriptors or memory, or at maxconn: clients wait in the kernel's queue meanwhile.
 constexpr auto accept_pause = 100ms;
 
-tcp::endpoint endpoint_of(const config::host_port& bind)
+tcp::endpoint tcp_endpoint(const config::host_port& bind)
 {
     if (bind.host == "*")
         return {tcp::v4(), bind.port};
@@ -39,36 +46,81 @@ std::string text_of(const tcp::endpoint& e)
     return out.str();
 }
 
+std::string text_of(const config::host_port& bind)
+{
+    return bind.is_unix() ? "unix:" + bind.host : text_of(tcp_endpoint(bind));
+}
+
+// Left behind by a process that was killed. One that somebody listens on is not touched.
+void remove_dead_socket(asio::io_context& context, const std::string& path)
+{
+    struct stat found
+    {
+    };
+    if (::stat(path.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode))
+        return;
+    unix_protocol::socket probe(context);
+    error_code ec;
+    probe.connect(unix_protocol::endpoint(path), ec);
+    if (ec == asio::error::connection_refused)
+        ::unlink(path.c_str());
+}
+
 } // namespace
 
 listener::listener(listener_state& state, worker& home, std::vector<worker*> all)
     : state_(state), home_(home), all_(std::move(all))
 {
     for (const auto& bind : state.settings.bind)
-        open_door(bind);
+        open_socket(bind);
 }
 
-void listener::open_door(const config::host_port& bind)
+listener::~listener()
 {
-    const auto endpoint = endpoint_of(bind);
+    for (const auto& s : sockets_)
+        if (!s.path.empty())
+            ::unlink(s.path.c_str());
+}
+
+void listener::open_socket(const config::host_port& bind)
+{
     try
     {
-        auto& d = doors_.emplace_back(
-            tcp::acceptor(home_.context()), asio::steady_timer(home_.context())
-        );
-        d.acceptor.open(endpoint.protocol());
-        d.acceptor.set_option(tcp::acceptor::reuse_address(true));
-        // "[::]" is every IPv6 address and no IPv4 one, so that "*" may stand beside it.
-        if (endpoint.address().is_v6())
-            d.acceptor.set_option(asio::ip::v6_only(true));
-        d.acceptor.bind(endpoint);
-        d.acceptor.listen(asio::socket_base::max_listen_connections);
-        bound_.push_back(text_of(d.acceptor.local_endpoint()));
+        auto& s = sockets_.emplace_back(socket{
+            acceptor(home_.context()), asio::steady_timer(home_.context()), {}, {}});
+        auto& a = s.accepting;
+        if (bind.is_unix())
+        {
+            remove_dead_socket(home_.context(), bind.host);
+            const unix_protocol::endpoint where(bind.host);
+            a.open(where.protocol());
+            a.bind(where);
+            s.path = bind.host;
+            // Who may connect is PostgreSQL's to decide, as with its own socket.
+            ::chmod(s.path.c_str(), 0777);
+            bound_.push_back(text_of(bind));
+        }
+        else
+        {
+            const auto where = tcp_endpoint(bind);
+            a.open(where.protocol());
+            a.set_option(tcp::acceptor::reuse_address(true));
+            // "[::]" is every IPv6 address and no IPv4 one, so that "*" may stand beside it.
+            if (where.address().is_v6())
+                a.set_option(asio::ip::v6_only(true));
+            a.bind(where);
+            const auto local = a.local_endpoint();
+            tcp::endpoint got;
+            got.resize(local.size());
+            std::memcpy(got.data(), local.data(), local.size());
+            bound_.push_back(text_of(got));
+        }
+        a.listen(asio::socket_base::max_listen_connections);
     }
     catch (const boost::system::system_error& e)
     {
         throw std::runtime_error(
-            "listener '" + state_.settings.name + "' cannot listen on " + text_of(endpoint) + ": " +
+            "listener '" + state_.settings.name + "' cannot listen on " + text_of(bind) + ": " +
             e.code().message()
         );
     }
@@ -80,8 +132,9 @@ void listener::start()
         home_.context(),
         [this]
         {
-            for (auto& d : doors_)
-                accept_next(d);
+            home_.keep(*this);
+            for (auto& s : sockets_)
+                accept_next(s);
         }
     );
 }
@@ -94,10 +147,10 @@ void listener::stop()
         {
             stopped_ = true;
             error_code ignored;
-            for (auto& d : doors_)
+            for (auto& s : sockets_)
             {
-                d.acceptor.close(ignored);
-                d.pause.cancel();
+                s.accepting.close(ignored);
+                s.pause.cancel();
             }
         }
     );
@@ -108,45 +161,124 @@ std::vector<std::string> listener::bound() const
     return bound_;
 }
 
-void listener::accept_next(door& d)
+// --- accepting ---------------------------------------------------------------------------------
+
+void listener::accept_next(socket& s)
 {
-    if (stopped_)
+    s.accepts = !stopped_ && (!withdrawn_ || !s.path.empty());
+    if (!s.accepts)
         return;
+    if (state_.process.clients >= state_.process.maxconn)
+        return accept_later(s, "maxconn is reached");
     auto& to = *all_[next_++ % all_.size()];
-    d.acceptor.async_accept(
+    s.accepting.async_accept(
         to.context(),
-        [this, &d, &to](const error_code& ec, tcp::socket client)
+        s.from,
+        [this, &s, &to](const error_code& ec, protocol::socket client)
         {
-            if (ec == asio::error::operation_aborted)
-                return;
             if (!ec)
             {
-                d.pausing = false;
-                accepted(to, std::move(client));
-                return accept_next(d);
+                s.pausing = false;
+                accepted(to, std::move(client), peer_from(s.from.data()));
             }
-            if (ec == asio::error::connection_aborted)
-                return accept_next(d);
-            // One line for the whole time that it lasts.
-            if (!std::exchange(d.pausing, true))
-                log::line(config::log_level::warning, "accept_failed")
-                    .add("listener", state_.settings.name)
-                    .text("error", ec.message());
-            d.pause.expires_after(accept_pause);
-            d.pause.async_wait([this, &d](const error_code&) { accept_next(d); });
+            else if (!stopped_ && !withdrawn_ && ec != asio::error::operation_aborted && ec != asio::error::connection_aborted)
+                return accept_later(s, ec.message());
+            accept_next(s);
         }
     );
 }
 
-void listener::accepted(worker& to, tcp::socket client)
+// One line for the whole time that it lasts.
+void listener::accept_later(socket& s, const std::string& why)
+{
+    if (!std::exchange(s.pausing, true))
+        log::line(config::log_level::warning, "accept_failed")
+            .add("listener", state_.settings.name)
+            .text("error", why);
+    s.pause.expires_after(accept_pause);
+    s.pause.async_wait([this, &s](const error_code&) { accept_next(s); });
+}
+
+void listener::accepted(worker& to, protocol::socket client, const peer& from)
 {
     if (&to == &home_)
-        return to.start_session(std::move(client), state_);
+        return to.start_session(std::move(client), state_, from);
     asio::post(
         to.context(),
-        [&to, this, client = std::move(client)]() mutable
-        { to.start_session(std::move(client), state_); }
+        [&to, this, client = std::move(client), from]() mutable
+        { to.start_session(std::move(client), state_, from); }
     );
+}
+
+// --- a door that leads nowhere -----------------------------------------------------------------
+
+void listener::on_look()
+{
+    const auto after = state_.settings.withdraw_after;
+    if (stopped_ || after == after.zero())
+        return;
+    const auto now = std::chrono::steady_clock::now();
+    const auto& t = *home_.believed(state_.cluster);
+    const bool open = has_open_member(state_.settings.role, t, now);
+    if (open)
+    {
+        closed_since_.reset();
+        if (withdrawn_)
+            come_back();
+        return;
+    }
+    if (!closed_since_)
+        closed_since_ = now;
+    if (!withdrawn_ && now - *closed_since_ >= after)
+        withdraw();
+}
+
+// Linux: a listening socket that is shut down stays bound, so nobody else can take the port, and
+// refuses connects until it listens again.
+void listener::withdraw()
+{
+    withdrawn_ = true;
+    for (auto& s : sockets_)
+    {
+        if (!s.path.empty())
+            continue; // a unix socket cannot come back, and leads to no other host
+        ::shutdown(s.accepting.native_handle(), SHUT_RD);
+        error_code ignored;
+        s.accepting.cancel(ignored);
+    }
+    log::line(config::log_level::warning, "withdrawn")
+        .add("listener", state_.settings.name)
+        .text("text", "nobody has been routable for withdraw_after: connections are refused");
+}
+
+// A port that somebody else has taken meanwhile is tried again with every look.
+void listener::come_back()
+{
+    if (!listen_again())
+        return;
+    withdrawn_ = false;
+    for (auto& s : sockets_)
+        if (!s.accepts)
+            accept_next(s);
+    log::line(config::log_level::info, "listening_again").add("listener", state_.settings.name);
+}
+
+bool listener::listen_again()
+{
+    for (auto& s : sockets_)
+    {
+        error_code ec;
+        s.accepting.listen(asio::socket_base::max_listen_connections, ec);
+        if (!ec)
+            continue;
+        if (!std::exchange(listen_failed_, true))
+            log::line(config::log_level::error, "listen_failed")
+                .add("listener", state_.settings.name)
+                .text("error", ec.message());
+        return false;
+    }
+    listen_failed_ = false;
+    return true;
 }
 
 } // namespace rolegate::proxy

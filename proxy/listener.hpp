@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// The door: listening sockets of one listener. One worker accepts and deals the clients out to
-// all workers in turn; with SO_REUSEPORT the kernel would deal few long-lived connections unevenly,
-// and a second process could take the port unnoticed.
+// The listening sockets of one listener. One worker accepts and deals the clients out to all
+// workers in turn; with SO_REUSEPORT the kernel would deal few long-lived connections unevenly, and
+// a second process could take the port unnoticed.
 #pragma once
 
-#include "config/settings.hpp"
+#include "proxy/listener_state.hpp"
+#include "proxy/peer.hpp"
 
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <atomic>
 #include <list>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,49 +22,59 @@ namespace rolegate::proxy
 
 class worker;
 
-// What all workers know and share of a listener. Outlives them.
-struct listener_state
-{
-    config::listener_settings settings;
-    std::size_t index = 0;              // in the configuration
-    std::size_t cluster = 0;            // index of its cluster
-    std::atomic<std::uint64_t> turn{0}; // round robin, over all workers
-    std::atomic<std::size_t> held{0};   // clients held, over all workers: queue.max
-};
-
 class listener
 {
 public:
     // Binds and listens at once on every address; throws std::runtime_error with the
     // address in its text when one is taken. Accepting begins with start(), on `home`'s thread.
     listener(listener_state& state, worker& home, std::vector<worker*> all);
+    ~listener();
 
     void start();
 
     // Closes the listening sockets. From any thread.
     void stop();
 
-    // What the kernel says, e.g. "0.0.0.0:5432".
+    // What the kernel says, e.g. "0.0.0.0:5432"; of a unix socket its path behind "unix:".
     [[nodiscard]] std::vector<std::string> bound() const;
 
+    // On `home`'s thread, whenever something may have changed. When nobody has been routable for
+    // withdraw_after, connects are refused: clients that know several hosts go on to the next, and
+    // some do so only then (P-342). With the first member that is open the door is open again.
+    void on_look();
+
 private:
-    struct door
+    using protocol = boost::asio::generic::stream_protocol;
+    using acceptor = boost::asio::basic_socket_acceptor<protocol>;
+    using time_point = std::chrono::steady_clock::time_point;
+
+    struct socket
     {
-        boost::asio::ip::tcp::acceptor acceptor;
+        acceptor accepting;
         boost::asio::steady_timer pause;
-        bool pausing = false; // out of descriptors, and it was said so
+        protocol::endpoint from; // the client being accepted
+        std::string path;        // of a unix socket, removed at the end
+        bool pausing = false;    // out of descriptors, and it was said so
+        bool accepts = false;    // an accept or a pause is under way
     };
 
-    void open_door(const config::host_port& bind);
-    void accept_next(door& d);
-    void accepted(worker& to, boost::asio::ip::tcp::socket client);
+    void open_socket(const config::host_port& bind);
+    void accept_next(socket& s);
+    void accept_later(socket& s, const std::string& why);
+    void accepted(worker& to, protocol::socket client, const peer& from);
+    void withdraw();
+    void come_back();
+    [[nodiscard]] bool listen_again();
 
     listener_state& state_;
     worker& home_;
     std::vector<worker*> all_;
-    std::list<door> doors_; // addresses stay
+    std::list<socket> sockets_; // addresses stay
     std::vector<std::string> bound_;
+    std::optional<time_point> closed_since_; // nobody has been routable since then
     std::size_t next_ = 0;
+    bool withdrawn_ = false;
+    bool listen_failed_ = false; // and it was said so
     bool stopped_ = false;
 };
 

@@ -18,6 +18,13 @@ add_library(proxy_pages STATIC
     stats.cpp)
 target_link_libraries(proxy_pages PUBLIC proxy_core PRIVATE PkgConfig::PROMETHEUS)
 
+# What workers share: no I/O, only locks.
+add_library(proxy_shared STATIC
+    cancel_keys.cpp
+    handshake_count.cpp
+    hold.cpp)
+target_link_libraries(proxy_shared PUBLIC pgwire settings Threads::Threads)
+
 add_library(proxy STATIC
     admin/http_server.cpp
     buffer_pool.cpp
@@ -25,19 +32,27 @@ add_library(proxy STATIC
     cluster_record.cpp
     cli/client.cpp
     connect.cpp
+    descriptors.cpp
     listener.cpp
+    listener_state.cpp
+    listener_tls.cpp
     log.cpp
+    peer.cpp
     relay.cpp
     server.cpp
     session.cpp
+    session_client.cpp
     session_events.cpp
     session_server.cpp
+    tls_context.cpp
+    tls_stream.cpp
+    transport.cpp
     worker.cpp)
 target_precompile_headers(proxy REUSE_FROM asio_impl)
 target_include_directories(proxy PUBLIC ${PROJECT_BINARY_DIR}/generated)
 target_link_libraries(proxy
-    PUBLIC proxy_pages health config asio_impl
-    PRIVATE spdlog::spdlog)
+    PUBLIC proxy_pages proxy_shared health config asio_impl
+    PRIVATE spdlog::spdlog OpenSSL::SSL)
 
 add_executable(rolegate
     main.cpp

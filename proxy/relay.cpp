@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <sys/socket.h>
 
 namespace rolegate::proxy
 {
@@ -30,10 +28,12 @@ bool ends_with_terminate(std::span<const std::byte> seen)
 
 } // namespace
 
-relay::relay(socket& client, socket& server, buffer_pool& buffers, relay_owner& owner) noexcept
+relay::relay(
+    transport& client, transport& server, buffer_pool& buffers, const tick& now, relay_owner& owner
+) noexcept
     : from_client_{client, server, errc::client_reset, errc::server_reset, {}},
       from_server_{server, client, errc::server_reset, errc::client_reset, {}}, buffers_(buffers),
-      owner_(owner)
+      owner_(owner), now_(now)
 {
 }
 
@@ -43,103 +43,149 @@ relay::~relay()
     buffers_.give_back(std::move(from_server_.parked));
 }
 
-void relay::start(const pgwire::frame_tracker* tracker)
+void relay::start_opaque()
 {
-    clear_ = tracker != nullptr;
-    if (tracker)
-        tracker_ = *tracker;
-    busy_ = tracker_.ready_status() == '\0';
-    // Readiness is edge-triggered: what is there already is reported too.
-    wait_readable(from_server_);
-    wait_readable(from_client_);
+    start();
 }
 
-void relay::wait_readable(flow& f)
+void relay::start_readable(pgwire::bytes answer)
 {
-    wait(f, f.from, socket::wait_read, &relay::on_readable);
+    readable_ = true;
+    key_ = std::make_unique<pgwire::backend_key>();
+    observe(from_server_, answer);
+    start();
 }
 
-void relay::wait_writable(flow& f)
+void relay::start()
 {
-    wait(f, f.to, socket::wait_write, &relay::on_writable);
+    from_client_.heard = from_server_.heard = now_;
+    for (auto* f : {&from_server_, &from_client_})
+        // What TLS has decrypted already is no event of the socket; all else is, also what has come
+        // before.
+        if (f->from.encrypted())
+            again(*f, &relay::read);
+        else
+            wait(*f, f->from, io_status::want_read, &relay::read);
 }
 
-void relay::wait(flow& f, socket& on, socket::wait_type kind, void (relay::*then)(flow&))
+// --- waiting -----------------------------------------------------------------------------------
+
+void relay::wait(flow& f, transport& on, io_status for_what, step then)
 {
     ++waits_;
-    on.async_wait(
-        kind,
-        [this, &f, then](const error_code& ec)
-        {
-            --waits_;
-            if (stopping_)
-                waited();
-            else if (ec)
-                finish(f.from_broke);
-            else
-                (this->*then)(f);
-        }
+    const auto kind = for_what == io_status::want_write ? transport::socket::wait_write
+                                                        : transport::socket::wait_read;
+    const auto broken = &on == &f.from ? f.from_broke : f.to_broke;
+    on.raw().async_wait(
+        kind, [this, &f, broken, then](const error_code& ec) { returned(f, broken, ec, then); }
     );
 }
 
-void relay::on_readable(flow& f)
+// Goes on in the loop's next turn.
+void relay::again(flow& f, step then)
 {
+    ++waits_;
+    boost::asio::post(
+        f.from.raw().get_executor(), [this, &f, then] { returned(f, errc::none, {}, then); }
+    );
+}
+
+void relay::returned(flow& f, errc broken, const error_code& ec, step then)
+{
+    --waits_;
+    if (stopping_)
+        waited();
+    else if (ec)
+        finish(broken);
+    else
+        (this->*then)(f);
+}
+
+// --- the way of a byte -------------------------------------------------------------------------
+
+void relay::read(flow& f)
+{
+    if (muted(f))
+        return;
     for (int round = 0; round < max_rounds; ++round)
     {
-        const auto room = buffers_.scratch();
-        const auto n = ::recv(f.from.native_handle(), room.data(), room.size(), MSG_DONTWAIT);
-        if (n == 0)
+        const auto room = room_for(f);
+        const auto r = f.from.receive(room);
+        if (r.status == io_status::ended)
             return on_eof(f);
-        if (n < 0)
-        {
-            if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
-                break;
+        if (r.status == io_status::broken)
             return finish(f.from_broke);
-        }
-        const auto size = static_cast<std::size_t>(n);
-        f.bytes += size;
-        observe(f, room.first(size));
-        if (!pass_on(f, size))
+        if (r.status != io_status::done)
+            return wait(f, f.from, r.status, &relay::read);
+        f.bytes += r.size;
+        f.heard = now_;
+        observe(f, room.first(r.size));
+        const bool passed = pass_on(f, r.size);
+        if (ending_ && answers_.at_boundary())
+            return stop(why_);
+        if (!passed)
             return;
-        if (size < room.size())
-            break; // that was all; a further recv would only say EAGAIN
+        if (tells_idle_ && idle())
+        {
+            owner_.on_idle();
+            if (stopping_)
+                return;
+        }
+        // That was all; a further recv would only say EAGAIN. TLS gives one record at a time.
+        if (r.size < room.size() && !f.from.encrypted())
+            return wait(f, f.from, io_status::want_read, &relay::read);
     }
-    wait_readable(f);
+    again(f, &relay::read);
+}
+
+// While the relay ends, no byte behind the message that is under way is taken from the server.
+std::span<std::byte> relay::room_for(const flow& f)
+{
+    const auto room = buffers_.scratch();
+    return ending_ && &f == &from_server_
+               ? room.first(std::min(room.size(), answers_.message_left()))
+               : room;
+}
+
+bool relay::muted(const flow& f) const noexcept
+{
+    return ending_ && &f == &from_client_;
 }
 
 void relay::observe(flow& f, std::span<const std::byte> seen)
 {
-    if (!clear_)
+    if (!readable_)
         return;
     if (&f == &from_client_)
     {
-        busy_ = true;
+        requests_.feed(seen);
         terminated_ = ends_with_terminate(seen);
         return;
     }
-    tracker_.feed(seen);
-    if (tracker_.ready_status() != '\0')
-        busy_ = false;
+    answers_.feed(seen);
+    if (!key_)
+        return;
+    key_->feed(seen);
+    if (!key_->done())
+        return;
+    if (!key_->key().empty())
+        owner_.on_backend_key(key_->key());
+    key_.reset();
 }
 
 // Sends `size` bytes of the scratch buffer. False: they were not all taken, or the receiver broke;
 // the flow goes on when it is writable, or not at all.
 bool relay::pass_on(flow& f, std::size_t size)
 {
-    const auto* data = buffers_.scratch().data();
+    const auto data = buffers_.scratch().first(size);
     std::size_t sent = 0;
     while (sent < size)
     {
-        const auto n =
-            ::send(f.to.native_handle(), data + sent, size - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (n >= 0)
-        {
-            sent += static_cast<std::size_t>(n);
+        const auto r = f.to.send(data.subspan(sent));
+        sent += r.size;
+        if (r.status == io_status::done)
             continue;
-        }
-        if (errno == EINTR)
-            continue;
-        if (errno != EAGAIN && errno != EWOULDBLOCK)
+        if (r.status == io_status::ended || r.status == io_status::broken)
         {
             finish(f.to_broke);
             return false;
@@ -147,42 +193,37 @@ bool relay::pass_on(flow& f, std::size_t size)
         f.parked = buffers_.park();
         f.begin = sent;
         f.end = size;
-        wait_writable(f);
+        wait(f, f.to, r.status, &relay::write_parked);
         return false;
     }
     return true;
 }
 
-void relay::on_writable(flow& f)
+void relay::write_parked(flow& f)
 {
+    if (muted(f))
+        return;
     while (f.begin < f.end)
     {
-        const auto n = ::send(
-            f.to.native_handle(),
-            f.parked.get() + f.begin,
-            f.end - f.begin,
-            MSG_DONTWAIT | MSG_NOSIGNAL
-        );
-        if (n >= 0)
-        {
-            f.begin += static_cast<std::size_t>(n);
-            continue;
-        }
-        if (errno == EINTR)
-            continue;
-        if (errno == EAGAIN || errno == EWOULDBLOCK)
-            return wait_writable(f);
-        return finish(f.to_broke);
+        const auto r = f.to.send({f.parked.get() + f.begin, f.end - f.begin});
+        f.begin += r.size;
+        if (r.status == io_status::ended || r.status == io_status::broken)
+            return finish(f.to_broke);
+        if (r.status != io_status::done)
+            return wait(f, f.to, r.status, &relay::write_parked);
     }
     buffers_.give_back(std::move(f.parked));
-    on_readable(f);
+    read(f);
 }
+
+// --- the end -----------------------------------------------------------------------------------
 
 void relay::on_eof(flow& f)
 {
     f.ended = true;
-    error_code ignored;
-    f.to.shutdown(socket::shutdown_send, ignored);
+    f.to.finish_sending();
+    if (ending_)
+        return stop(why_);
     const bool other_ended = &f == &from_client_ ? from_server_.ended : from_client_.ended;
     if (other_ended)
         return finish(why_);
@@ -197,27 +238,26 @@ void relay::stop(errc why)
         return;
     stopping_ = true;
     why_ = why;
-    error_code ignored;
-    from_server_.from.close(ignored);
-    from_client_.from.cancel(ignored);
+    from_server_.from.close();
+    from_client_.from.cancel();
     if (waits_ == 0)
-    {
-        ++waits_;
-        boost::asio::post(
-            from_client_.from.get_executor(),
-            [this]
-            {
-                --waits_;
-                waited();
-            }
-        );
-    }
+        again(from_client_, &relay::read);
+}
+
+void relay::stop_at_boundary(errc why)
+{
+    if (stopping_ || ending_)
+        return;
+    if (!readable_ || answers_.lost() || answers_.at_boundary() || from_server_.ended)
+        return stop(why);
+    ending_ = true;
+    why_ = why;
 }
 
 // A server that has ended already is the reason for whatever breaks afterwards.
 void relay::finish(errc why)
 {
-    stop(why_ == errc::server_ended ? why_ : why);
+    stop(ending_ || why_ == errc::server_ended ? why_ : why);
 }
 
 // The last handler that returns ends the relay.
@@ -227,18 +267,39 @@ void relay::waited()
         owner_.on_relay_end(why_);
 }
 
+// --- what is known -----------------------------------------------------------------------------
+
 bool relay::idle() const noexcept
 {
-    return clear_ && !busy_ && tracker_.ready_status() == 'I';
+    return seems_idle() && !busy();
+}
+
+bool relay::seems_idle() const noexcept
+{
+    return readable_ && answers_.ready_status() == 'I' && requests_.at_boundary();
+}
+
+// The first ReadyForQuery answers the StartupMessage, which is not counted.
+bool relay::busy() const noexcept
+{
+    return readable_ && requests_.counted() + 1 != answers_.counted();
 }
 
 std::string relay::take_unsent()
 {
     const auto& f = from_server_;
-    return f.parked ? std::string(
-                          reinterpret_cast<const char*>(f.parked.get()) + f.begin, f.end - f.begin
-                      )
-                    : std::string();
+    std::string unsent;
+    if (f.parked)
+        unsent.assign(reinterpret_cast<const char*>(f.parked.get()) + f.begin, f.end - f.begin);
+    can_speak_ = readable_ && !answers_.lost();
+    if (!can_speak_ || answers_.at_boundary())
+        return unsent;
+    // Of the message that is not whole the client has got nothing yet: it never will. What TLS has
+    // begun to send cannot be taken back.
+    can_speak_ = answers_.into_message() <= unsent.size() && !f.to.encrypted();
+    if (can_speak_)
+        unsent.erase(unsent.size() - answers_.into_message());
+    return unsent;
 }
 
 } // namespace rolegate::proxy

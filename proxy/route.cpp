@@ -64,6 +64,14 @@ routed route(
     return {nullptr, errc::no_routable_member};
 }
 
+bool has_open_member(
+    config::listener_role role, const health::topology& t, health::time_point now
+) noexcept
+{
+    return !t.stale(now) &&
+           std::ranges::any_of(t.members, [role](const auto& m) { return is_open(role, m); });
+}
+
 std::vector<std::string>
 open_members(config::listener_role role, const health::topology& t, health::time_point now)
 {

@@ -40,6 +40,10 @@ struct routed
     std::span<const std::string> resting = {}
 ) noexcept;
 
+[[nodiscard]] bool has_open_member(
+    config::listener_role role, const health::topology& t, health::time_point now
+) noexcept;
+
 // Names of the members that are open for this role.
 [[nodiscard]] std::vector<std::string>
 open_members(config::listener_role role, const health::topology& t, health::time_point now);

@@ -4,6 +4,7 @@
 #include "health/monitor.hpp"
 #include "proxy/admin/http_server.hpp"
 #include "proxy/cluster_record.hpp"
+#include "proxy/descriptors.hpp"
 #include "proxy/listener.hpp"
 #include "proxy/log.hpp"
 #include "proxy/worker.hpp"
@@ -16,7 +17,6 @@
 
 #include <csignal>
 #include <deque>
-#include <sys/resource.h>
 
 namespace rolegate::proxy
 {
@@ -34,16 +34,6 @@ constexpr auto drain_poll = 50ms;
 // After shutdown_timeout sessions are cut; their goodbyes take no longer than this.
 constexpr auto cut_limit = 3s;
 
-// Every client costs two descriptors; the limit an operator set as the hard one is meant.
-void raise_descriptor_limit()
-{
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
-}
-
 class server final : public health::observer, public worker_observer
 {
 public:
@@ -59,8 +49,11 @@ private:
     void sessions_cut(std::size_t cluster, const std::string& member, std::size_t n) override;
     void first_session(std::size_t cluster, const std::string& member) override;
 
+    void make_listener_states();
     void make_workers();
     void make_listeners();
+    void load_tls();
+    void reload_tls();
     void await_signal();
     void on_signal(int number);
     void begin_shutdown();
@@ -77,7 +70,8 @@ private:
     asio::signal_set signals_{control_, SIGTERM, SIGINT, SIGQUIT};
     asio::steady_timer drain_timer_{control_};
 
-    std::deque<listener_state> listener_states_; // addresses stay; atomics do not move
+    process_state process_;
+    std::deque<listener_state> listener_states_; // addresses stay
     std::vector<std::unique_ptr<health::monitor>> monitors_;
     std::vector<cluster_record> records_;
     std::vector<health::topology_ptr> told_; // by cluster, as of its last change
@@ -95,8 +89,28 @@ server::server(const config::settings& settings)
 {
     for (const auto& c : settings_.clusters)
         monitors_.push_back(std::make_unique<health::monitor>(control_, c, *this));
+    process_.maxconn = most_clients(settings_.maxconn);
+    make_listener_states();
     make_workers();
+    load_tls();
     make_listeners();
+}
+
+void server::make_listener_states()
+{
+    for (std::size_t i = 0; i < settings_.listeners.size(); ++i)
+    {
+        const auto& l = settings_.listeners[i];
+        const auto cluster = cluster_index(l.cluster);
+        auto& state = listener_states_.emplace_back(
+            l,
+            settings_.clusters[cluster],
+            process_,
+            [this, i](std::size_t worker, ticket whose) { workers_[worker]->wake(i, whose); }
+        );
+        state.index = i;
+        state.cluster = cluster;
+    }
 }
 
 void server::make_workers()
@@ -107,10 +121,36 @@ void server::make_workers()
     for (const auto& m : monitors_)
         beliefs.push_back(m->believed());
     told_ = beliefs;
+    std::vector<listener_state*> states;
+    for (auto& state : listener_states_)
+        states.push_back(&state);
     for (std::size_t i = 0; i < count; ++i)
-        workers_.push_back(
-            std::make_unique<worker>(i, count, beliefs, settings_.listeners.size(), *this)
-        );
+        workers_.push_back(std::make_unique<worker>(i, count, beliefs, states, *this));
+}
+
+// Throws when a file is missing or wrong; then nothing has changed.
+void server::load_tls()
+{
+    std::vector<listener_tls_contexts> made;
+    for (const auto& l : settings_.listeners)
+        made.push_back(make_tls_contexts(l));
+    for (auto& w : workers_)
+        for (std::size_t i = 0; i < made.size(); ++i)
+            w->use_tls(i, made[i]);
+}
+
+void server::reload_tls()
+{
+    try
+    {
+        load_tls();
+        log::line(log_level::info, "tls_reloaded")
+            .text("text", "certificates are read again; other settings need a restart");
+    }
+    catch (const std::exception& e)
+    {
+        log::line(log_level::error, "reload_failed").text("error", e.what());
+    }
 }
 
 void server::make_listeners()
@@ -118,14 +158,9 @@ void server::make_listeners()
     std::vector<worker*> all;
     for (const auto& w : workers_)
         all.push_back(w.get());
-    for (std::size_t i = 0; i < settings_.listeners.size(); ++i)
-    {
-        auto& state = listener_states_.emplace_back();
-        state.settings = settings_.listeners[i];
-        state.index = i;
-        state.cluster = cluster_index(state.settings.cluster);
-        listeners_.push_back(std::make_unique<listener>(state, *all[i % all.size()], all));
-    }
+    for (auto& state : listener_states_)
+        listeners_.push_back(std::make_unique<listener>(state, *all[state.index % all.size()], all)
+        );
 }
 
 std::size_t server::cluster_index(const std::string& name) const
@@ -227,11 +262,16 @@ void server::on_signal(int number)
     log::line(log_level::info, "signal").add("number", number);
     if (number == SIGQUIT)
         return control_.stop();
-    if (number == SIGHUP || number == SIGUSR2)
+    if (number == SIGHUP)
+    {
+        reload_tls();
+        return await_signal();
+    }
+    if (number == SIGUSR2)
     {
         // To die of it would cut every session.
         log::line(log_level::warning, "not_supported")
-            .text("text", "this version can neither reload nor upgrade while it runs; restart it");
+            .text("text", "this version cannot be upgraded while it runs; restart it");
         return await_signal();
     }
     if (shutting_down_)

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/session.hpp"
 
-#include "proxy/cancel.hpp"
 #include "proxy/connect.hpp"
 #include "proxy/pgwire/error_response.hpp"
+#include "proxy/pgwire/startup_message.hpp"
 #include "proxy/route.hpp"
 #include "proxy/worker.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 
 #include <array>
 
@@ -22,10 +19,7 @@ namespace
 
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
-using boost::system::error_code;
 using milliseconds = std::chrono::milliseconds;
-
-constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 
 // The last words of a session and the client's own goodbye: a local client needs microseconds.
 constexpr milliseconds goodbye_limit{2000};
@@ -37,16 +31,21 @@ bool worth_another_try(std::string_view sqlstate)
     return sqlstate == "57P03" || sqlstate == "57P01" || sqlstate == "57P02";
 }
 
+pgwire::bytes bytes_of(const std::string& text)
+{
+    return std::as_bytes(std::span(text));
+}
+
 } // namespace
 
-session::session(worker& w, listener_state& l, std::uint64_t id, socket client)
-    : worker_(w), listener_(l), id_(id), client_(std::move(client)), server_(w.context()),
-      opening_(std::make_unique<opening>(client_.get_executor())),
+session::session(worker& w, listener_state& l, std::uint64_t id, socket client, const peer& from)
+    : worker_(w), listener_(l), id_(id), client_(std::move(client)), server_(socket(w.context())),
+      peer_(from), visit_(l.door, w.index()),
+      opening_(std::make_unique<opening>(w.context().get_executor())),
       accepted_(std::chrono::steady_clock::now())
 {
-    error_code ignored;
-    client_endpoint_ = client_.remote_endpoint(ignored);
-    tune(client_, l.settings);
+    ++l.process.clients;
+    tune(client_.raw(), l.settings);
 }
 
 session::~session()
@@ -56,6 +55,7 @@ session::~session()
     end_hold("shutdown");
     record_end();
     leave_member();
+    --listener_.process.clients;
 }
 
 void session::start()
@@ -93,17 +93,26 @@ asio::awaitable<void> session::run()
 // the condition of an `if` inside a `switch`.
 asio::awaitable<bool> session::establish()
 {
+    if (!co_await meet_client())
+        co_return false;
     for (;;)
     {
         if (!co_await read_packet())
             co_return false;
         const auto step = opening_->hands.step();
+        if (step == handshake::next::reject)
+            co_return fail(errc::startup_malformed);
+        if (step == handshake::next::negotiate && ends_tls())
+        {
+            if (!co_await accept_encryption())
+                co_return false;
+            continue; // the next packet comes inside TLS, or in clear text after an N
+        }
+        opening_->counted.end();
         if (step == handshake::next::startup)
             co_return co_await start_up();
         if (step == handshake::next::opaque)
             co_return co_await pass_on_unread();
-        if (step == handshake::next::reject)
-            co_return fail(errc::startup_malformed);
         if (step == handshake::next::cancel)
         {
             co_await forward_cancel();
@@ -114,28 +123,6 @@ asio::awaitable<bool> session::establish()
             co_return answered;
         // Answered with N: the next packet comes in clear text.
     }
-}
-
-// One whole packet, and not a byte more.
-asio::awaitable<bool> session::read_packet()
-{
-    auto& hands = opening_->hands;
-    phase_ = phase::handshake;
-    set_deadline(deadline::handshake, listener_.settings.timeouts.handshake);
-    while (hands.step() == handshake::next::read)
-    {
-        const auto room = hands.room();
-        auto [ec, n] =
-            co_await client_.async_read_some(asio::buffer(room.data(), room.size()), nothrow);
-        if (why_ != errc::none)
-            co_return false;
-        if (ec)
-            co_return fail(errc::client_gone);
-        opening_in_ += n;
-        hands.filled(n);
-    }
-    clear_deadline();
-    co_return true;
 }
 
 // SSLRequest or GSSENCRequest: the server answers with one byte. Until that byte has reached the
@@ -157,11 +144,10 @@ asio::awaitable<bool> session::negotiate()
     }
 
     // Nothing may come from the client before it has the answer, but the ClientHello of one that
-    // does not wait for it (first byte 0x16).
-    std::array<unsigned char, 1> next{};
-    const auto early = ::recv(client_.native_handle(), next.data(), 1, MSG_PEEK | MSG_DONTWAIT);
+    // does not wait for it.
+    const auto early = early_byte();
     const auto reply = static_cast<char>(answer.front());
-    const bool injected = early == 1 && (reply == 'N' || next.front() != 0x16);
+    const bool injected = early && (reply == 'N' || !pgwire::begins_tls(*early));
     phase_ = phase::handshake;
     if (injected && reply != 'N')
         co_return fail(errc::bytes_before_tls);
@@ -177,17 +163,25 @@ asio::awaitable<bool> session::negotiate()
     co_return true;
 }
 
-// StartupMessage in clear text. The server's first answer is looked at before the client sees it:
-// one that says "not now" is answered with another try.
+// StartupMessage, which can be read. The server's first answer is looked at before the client sees
+// it: one that says "not now" is answered with another try.
 asio::awaitable<bool> session::start_up()
 {
+    const auto& l = listener_.settings;
+    if (ends_tls() && l.tls.required && !client_.encrypted())
+        co_return fail(errc::tls_required);
+    auto& startup = opening_->startup;
+    const auto packet = opening_->hands.packet();
+    startup.assign(packet.begin(), packet.end());
+    if (l.application_name_add_host)
+        startup = pgwire::with_application_name_host(startup, peer_.text());
+
     auto& answer = opening_->answer;
     for (;;)
     {
         if (!co_await reach_server())
             co_return false;
         answer.clear();
-        const auto startup = opening_->hands.packet();
         bool heard = co_await ask_server(startup);
         auto first = pgwire::parse_first_answer(answer);
         while (heard && first.status == pgwire::parse_status::need_more)
@@ -197,8 +191,11 @@ asio::awaitable<bool> session::start_up()
         }
         if (why_ != errc::none)
             co_return false;
-        if (heard && !worth_another_try(first.sqlstate))
+        const bool not_now = heard && worth_another_try(first.sqlstate);
+        if (heard && !not_now && !flips_server_tls())
             break;
+        if (heard && !not_now)
+            continue;
         lose_server(heard ? health::life_sign::refused : health::life_sign::ended);
     }
     const auto answer_bytes = pgwire::bytes(answer);
@@ -222,41 +219,36 @@ asio::awaitable<bool> session::pass_on_unread()
     }
 }
 
-// The key in a CancelRequest means something to one server only and harms no other, so it is
-// offered to all that this listener leads to.
-asio::awaitable<void> session::forward_cancel()
-{
-    const auto t = worker_.believed(listener_.cluster);
-    std::vector<server_address> members;
-    for (const auto& m : t->members)
-        if (may_stay(listener_.settings.role, *t, m.name) && !m.address.empty())
-            members.push_back({m.address, m.port});
-    ++worker_.stats_of(listener_).cancel_requests[members.empty() ? "no_member" : "forwarded"];
-    const auto packet = opening_->hands.packet();
-    co_await offer_cancel(members, packet, listener_.settings);
-}
-
 // --- the relay ---------------------------------------------------------------------------------
 
 void session::start_relay()
 {
-    pgwire::frame_tracker tracker;
-    const bool clear = opening_->hands.step() == handshake::next::startup;
-    tracker.feed(opening_->answer);
-    opening_.reset();
+    const auto o = std::move(opening_);
+    const bool readable = o->hands.step() == handshake::next::startup;
 
     phase_ = phase::data;
     counted_ = &worker_.stats_of(listener_).members[member_];
     ++counted_->sessions;
-    relay_.emplace(client_, server_, worker_.buffers(), *this);
+    relay_.emplace(client_, server_, worker_.buffers(), worker_.now(), *this);
     worker_.settle(*this);
     worker_.note_routed(listener_, member_);
-    relay_->start(clear ? &tracker : nullptr);
+    if (readable)
+        relay_->start_readable(o->answer);
+    else
+        relay_->start_opaque();
     // The belief may have changed while the last words of the opening were on their way.
     if (on_topology())
         worker_.note_cut(listener_, member_, 1);
-    if (leaving_)
-        on_shutdown();
+    if (leaving_ != errc::none)
+        worker_.watch(*this);
+}
+
+// The session can be cancelled from now on.
+void session::on_backend_key(pgwire::bytes key)
+{
+    const auto* m = worker_.believed(listener_.cluster)->find(member_);
+    if (m)
+        cancel_key_ = listener_.process.keys.add(key, {m->address, m->port});
 }
 
 void session::on_half_closed()
@@ -306,34 +298,34 @@ bool session::fail(errc why) noexcept
 // The server's side is over; the session is counted and recorded.
 void session::finish()
 {
-    error_code ignored;
-    server_.close(ignored);
+    server_.close();
+    cancel_key_.remove();
     record_end();
     leave_member();
 }
 
 // Last words, FIN, and whatever the client still sends is read and dropped: closing with unread
-// data would make the kernel reset the connection and throw the words away.
+// data would make the kernel reset the connection and throw the words away (P-334).
 asio::awaitable<void> session::say_goodbye(std::string last_words)
 {
     set_deadline(deadline::goodbye, goodbye_limit);
     if (!last_words.empty())
-        co_await asio::async_write(client_, asio::buffer(last_words), nothrow);
-    error_code ec;
+        co_await client_.write(bytes_of(last_words));
     if (info(why_).who == side::client && last_words.empty())
-        co_return static_cast<void>(client_.close(ec));
-    client_.shutdown(socket::shutdown_send, ec);
+        co_return client_.close();
+    client_.finish_sending();
     std::array<std::byte, 1024> dropped;
-    while (!ec && client_.is_open())
+    for (bool open = client_.is_open(); open && client_.is_open();)
     {
-        auto [read_ec, n] = co_await client_.async_read_some(asio::buffer(dropped), nothrow);
-        ec = read_ec;
+        const auto [ec, n] = co_await client_.read_some(dropped);
+        open = !ec;
     }
-    client_.close(ec);
+    client_.close();
 }
 
 void session::leave_member()
 {
+    visit_.leave();
     if (!counted_)
         return;
     --counted_->sessions;

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// One client's life. session.cpp tells it in order: first packet, encryption request, a server
-// found (or waited for), the first answer, the relay, the end. Everything runs on one worker's
-// thread; the worker owns the session and calls it about what it cannot see itself.
+// One client's life. session.cpp tells it in order: first packet, a server found (or waited for),
+// the first answer, the relay, the end. session_client.cpp is about the client before that,
+// session_server.cpp about the way to a server, session_events.cpp about what comes from outside.
+// Everything runs on one worker's thread; the worker owns the session and calls it about what it
+// cannot see itself.
 #pragma once
 
-#include "health/member.hpp"
-#include "proxy/handshake.hpp"
-#include "proxy/listener.hpp"
+#include "health/topology.hpp"
+#include "proxy/listener_state.hpp"
+#include "proxy/opening.hpp"
+#include "proxy/peer.hpp"
 #include "proxy/relay.hpp"
 #include "proxy/stats.hpp"
 #include "proxy/termination.hpp"
+#include "proxy/transport.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/intrusive/list.hpp>
 
 #include <memory>
@@ -30,10 +33,10 @@ class session final : public relay_owner,
                           boost::intrusive::link_mode<boost::intrusive::auto_unlink>>
 {
 public:
-    using socket = boost::asio::ip::tcp::socket;
+    using socket = transport::socket;
     using time_point = std::chrono::steady_clock::time_point;
 
-    session(worker& w, listener_state& l, std::uint64_t id, socket client);
+    session(worker& w, listener_state& l, std::uint64_t id, socket client, const peer& from);
     ~session();
     session(const session&) = delete;
     session& operator=(const session&) = delete;
@@ -42,19 +45,26 @@ public:
 
     // --- what the worker tells a session ---
 
-    // There is a new topology: leave a member that lost the role; go on if held. True: the relay to
-    // that member was ended.
+    // There is a new topology: leave a member that lost the role. True: the relay to that member
+    // was ended.
     bool on_topology();
+
+    // Held no longer, perhaps: the door says it is this one's turn.
+    void on_wake();
 
     // About ten times a second while the session is in the worker's list of those that wait.
     void on_sweep(time_point now);
+
+    // About once a second while it relays: timeouts.client and timeouts.server.
+    void on_idle_sweep(relay::tick now);
 
     // The client has closed its side (told only where watched_client() is not -1).
     void on_client_gone(time_point now);
     [[nodiscard]] int watched_client() noexcept;
 
-    // The process is to end: idle and waiting sessions leave now, the others when they are idle.
-    void on_shutdown();
+    // To end for this reason when it is idle, and at the end of a transaction; at the deadline at
+    // the latest, if there is one.
+    void leave_when_idle(errc why, std::optional<time_point> deadline);
 
     // End now, whatever is under way.
     void end(errc why);
@@ -74,27 +84,41 @@ private:
         none,
         handshake,
         connect,
+        server_tls,
         first_answer,
+        message_end,
         peer_fin,
         goodbye,
     };
 
     awaitable<void> run();
     awaitable<bool> establish();
-    awaitable<bool> read_packet();
-    awaitable<bool> negotiate();
     awaitable<bool> start_up();
+    awaitable<bool> negotiate();
     awaitable<bool> pass_on_unread();
+
+    awaitable<bool> meet_client();
+    awaitable<bool> read_proxy_header();
+    awaitable<bool> accept_direct_tls();
+    awaitable<bool> accept_encryption();
+    awaitable<bool> secure_client();
+    awaitable<bool> read_packet();
     awaitable<void> forward_cancel();
+    [[nodiscard]] std::optional<std::byte> early_byte();
+    [[nodiscard]] bool ends_tls() const noexcept;
 
     awaitable<bool> reach_server();
-    awaitable<bool> hold(time_point until);
-    awaitable<boost::system::error_code>
-    connect_to(const std::string& name, const std::string& address, std::uint16_t port);
+    awaitable<bool> hold_for(hold::turn why, time_point until);
+    hold::turn take_place(time_point now);
+    awaitable<bool> go_to_member();
+    awaitable<boost::system::error_code> connect_to(const health::member& m);
+    awaitable<bool> secure_server(std::string host);
     awaitable<bool> ask_server(pgwire::bytes data);
     awaitable<bool> tell_server(pgwire::bytes data);
     awaitable<bool> hear_server(std::size_t at_least);
     awaitable<bool> tell_client(pgwire::bytes data);
+    [[nodiscard]] bool wants_server_tls(const std::string& member) const;
+    [[nodiscard]] bool flips_server_tls();
     void lose_server(health::life_sign seen = health::life_sign::ended);
     time_point rest_members(time_point now);
     void end_hold(const char* result);
@@ -103,6 +127,10 @@ private:
     void start_relay();
     void on_half_closed() override;
     void on_relay_end(errc why) override;
+    void on_backend_key(pgwire::bytes key) override;
+    void on_idle() override;
+    void end_at_boundary(errc why);
+    void try_to_leave(time_point now);
     void finish();
     void record_end();
     void leave_member();
@@ -115,34 +143,12 @@ private:
     worker& worker_;
     listener_state& listener_;
     std::uint64_t id_;
-    socket client_;
-    socket server_;
-    boost::asio::ip::tcp::endpoint client_endpoint_;
+    transport client_;
+    transport server_;
+    peer peer_;
+    hold::visit visit_;
+    cancel_keys::entry cancel_key_;
 
-    // A member that has refused, or said "not now".
-    struct refusal
-    {
-        std::string member;
-        time_point until{}; // not to be tried again before
-        std::chrono::milliseconds pause{0};
-    };
-
-    // Before the relay; gone with it.
-    struct opening
-    {
-        handshake hands;
-        std::vector<std::byte> answer;        // the server's first words
-        boost::asio::steady_timer timer;      // holds
-        bool waiting = false;                 // in hold(), the timer runs
-        std::optional<time_point> hold_until; // set when a server is first wanted
-        std::vector<std::string> resting;     // members that refused and are not to be tried now
-        std::vector<refusal> refusals;        // by member; as many as the listener leads to
-        bool client_left = false;             // it has closed its side while a server was sought
-        bool role_gone = false; // the server was closed because its member lost the role
-        bool said_no = false;   // answered an encryption request with N
-
-        explicit opening(const boost::asio::any_io_executor& ex) : timer(ex) {}
-    };
     std::unique_ptr<opening> opening_;
     std::optional<relay> relay_;
 
@@ -151,10 +157,11 @@ private:
     errc why_ = errc::none;
     phase phase_ = phase::handshake;
     deadline deadline_ = deadline::none;
+    errc leaving_ = errc::none; // why it is to end when it is idle
     bool held_ = false;
-    bool leaving_ = false; // the process ends
     bool recorded_ = false;
     time_point deadline_at_{};
+    time_point leave_by_ = time_point::max();
     time_point accepted_;
     time_point held_since_{};
     time_point routed_{};                              // a server was connected

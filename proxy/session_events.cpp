@@ -9,7 +9,6 @@
 #include "proxy/worker.hpp"
 
 #include <algorithm>
-#include <sstream>
 #include <utility>
 
 namespace rolegate::proxy
@@ -18,11 +17,14 @@ namespace rolegate::proxy
 namespace
 {
 
-using boost::system::error_code;
 using milliseconds = std::chrono::milliseconds;
 
 // After the client has closed while its server has not answered yet.
 constexpr milliseconds hung_server_limit{5000};
+
+// For the rest of a message when a session is ended in the middle of it: what is on its way comes
+// at once, and a server that hangs or a client that does not read gets no more than this.
+constexpr milliseconds message_end_limit{100};
 
 double seconds(std::chrono::steady_clock::duration d)
 {
@@ -48,27 +50,36 @@ bool session::on_topology()
     const bool lost = !member_.empty() && !may_stay(listener_.settings.role, *t, member_);
     if (relay_)
     {
-        if (lost && why_ == errc::none)
+        if (!lost || why_ != errc::none)
+            return false;
+        switch (listener_.settings.on_marked_down)
         {
-            end(errc::role_lost);
+        case config::marked_down_action::shutdown_sessions:
+            end_at_boundary(errc::role_lost);
             return true;
+        case config::marked_down_action::drain:
+            leave_when_idle(
+                errc::role_lost,
+                std::chrono::steady_clock::now() + listener_.settings.drain_deadline
+            );
+            return false;
+        case config::marked_down_action::none:
+            return false;
         }
-        return false;
     }
-    if (!opening_)
-        return false;
     // Still opening: nothing of that server has reached the client, so another one is found.
-    if (lost && server_.is_open())
+    if (opening_ && lost && server_.is_open())
     {
         opening_->role_gone = true;
-        error_code ignored;
-        server_.close(ignored);
+        server_.close();
     }
-    const auto now = std::chrono::steady_clock::now();
-    const auto to = route(listener_.settings.role, *t, now, 0, opening_->resting);
-    if (opening_->waiting && (to.member || to.why == errc::stale_view))
-        opening_->timer.cancel();
     return false;
+}
+
+void session::on_wake()
+{
+    if (opening_ && opening_->waiting)
+        opening_->timer.cancel();
 }
 
 void session::end(errc why)
@@ -76,38 +87,66 @@ void session::end(errc why)
     fail(why);
     if (relay_)
         return relay_->stop(why_);
-    error_code ignored;
-    client_.cancel(ignored);
-    server_.close(ignored);
+    client_.cancel();
+    server_.close();
     if (opening_)
         opening_->timer.cancel();
 }
 
-void session::on_shutdown()
+// The client gets the rest of the message that is on its way, so that it can be told why.
+void session::end_at_boundary(errc why)
 {
-    leaving_ = true;
+    fail(why);
+    relay_->stop_at_boundary(why_);
+    if (recorded_)
+        return;
+    set_deadline(deadline::message_end, message_end_limit);
+    worker_.watch(*this);
+}
+
+void session::leave_when_idle(errc why, std::optional<time_point> by)
+{
+    if (leaving_ == errc::none)
+        leaving_ = why;
+    if (by)
+        leave_by_ = std::min(leave_by_, *by);
     if (recorded_)
         return;
     if (!relay_)
     {
         // With a server at hand the session is as good as established and ends when it is idle.
         if (phase_ != phase::connect)
-            end(errc::shutting_down);
+            end(leaving_);
+        return;
     }
-    else
-    {
-        // Two looks with nothing between them: a client that pipelines is idle only in appearance.
-        const auto bytes = relay_->bytes_in();
-        const bool quiet = std::exchange(quiet_at_, bytes) == bytes;
-        if (quiet && relay_->idle())
-            end(errc::shutting_down);
-    }
+    relay_->tell_when_idle();
+    worker_.watch(*this);
+    try_to_leave(std::chrono::steady_clock::now());
+}
+
+void session::on_idle()
+{
+    if (leaving_ != errc::none && why_ == errc::none)
+        end(leaving_);
+}
+
+void session::try_to_leave(time_point now)
+{
+    if (recorded_ || !relay_ || why_ != errc::none)
+        return;
+    if (now >= leave_by_)
+        return end_at_boundary(leaving_);
+    // Two looks with nothing between them, where the count of requests and answers cannot tell.
+    const auto bytes = relay_->bytes_in();
+    const bool quiet = std::exchange(quiet_at_, bytes) == bytes;
+    if (relay_->idle() || (quiet && relay_->seems_idle()))
+        end(leaving_);
 }
 
 int session::watched_client() noexcept
 {
     const bool waits = opening_ && why_ == errc::none && phase_ != phase::handshake;
-    return waits ? client_.native_handle() : -1;
+    return waits ? client_.raw().native_handle() : -1;
 }
 
 void session::on_client_gone(time_point now)
@@ -130,14 +169,13 @@ void session::set_deadline(deadline what, milliseconds after)
 
 void session::on_sweep(time_point now)
 {
-    if (leaving_)
-        on_shutdown();
+    if (leaving_ != errc::none)
+        try_to_leave(now);
     if (opening_ && opening_->waiting && worker_.believed(listener_.cluster)->stale(now))
         opening_->timer.cancel();
     if (deadline_ == deadline::none || now < deadline_at_)
         return;
 
-    error_code ignored;
     switch (std::exchange(deadline_, deadline::none))
     {
     case deadline::none:
@@ -145,15 +183,30 @@ void session::on_sweep(time_point now)
     case deadline::handshake:
         return end(errc::handshake_timeout);
     case deadline::connect:
+    case deadline::server_tls:
     case deadline::first_answer:
-        server_.close(ignored); // another try, or the end of the hold
-        return;
+        return server_.close(); // another try, or the end of the hold
+    case deadline::message_end:
+        return relay_->stop(why_);
     case deadline::peer_fin:
         return end(errc::client_fin_timeout);
     case deadline::goodbye:
-        client_.close(ignored);
-        return;
+        return client_.close();
     }
+}
+
+// While a query runs its client waits, and may do so for as long as it likes.
+void session::on_idle_sweep(relay::tick now)
+{
+    if (!relay_ || why_ != errc::none || relay_->busy())
+        return;
+    const auto silent = [now](relay::tick heard, milliseconds limit)
+    { return limit.count() > 0 && (now - heard) * worker::tick_length >= limit; };
+    const auto& limits = listener_.settings.timeouts;
+    if (silent(relay_->client_heard(), limits.client))
+        end_at_boundary(errc::client_idle);
+    else if (silent(relay_->server_heard(), limits.server))
+        end_at_boundary(errc::server_idle);
 }
 
 // --- what remains ------------------------------------------------------------------------------
@@ -214,13 +267,11 @@ void session::record_end()
         (why_ == errc::role_lost || why_ == errc::view_lost || why_ == errc::shutting_down))
         ++member.shut_down[info(why_).word];
 
-    std::ostringstream client;
-    client << client_endpoint_;
     // A probe that connects and closes is no session worth a line.
     const bool probe = why_ == errc::client_gone && opening_in_ == 0;
     log::line(probe ? config::log_level::debug : config::log_level::info, "session_end")
         .add("id", static_cast<std::int64_t>(id_))
-        .add("client", client.str())
+        .add("client", peer_.text())
         .add("listener", listener_.settings.name)
         .add("member", log::quoted(member_.empty() ? "-" : member_))
         .add("tw_ms", in_ms(waited_))

@@ -8,7 +8,6 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 
 #include <algorithm>
 #include <array>
@@ -36,6 +35,20 @@ double seconds(std::chrono::steady_clock::duration d)
     return std::chrono::duration<double>(d).count();
 }
 
+// Why a client is turned away that has been held for its time.
+errc end_of(hold::turn held_by)
+{
+    switch (held_by)
+    {
+    case hold::turn::full:
+        return errc::too_many_sessions;
+    case hold::turn::paused:
+        return errc::paused;
+    default:
+        return errc::no_routable_member;
+    }
+}
+
 } // namespace
 
 // Until a member is open for this listener and takes the connection, or the hold is over.
@@ -55,41 +68,79 @@ asio::awaitable<bool> session::reach_server()
         if (now >= *o.hold_until && !o.refusals.empty())
         {
             end_hold("timeout");
-            co_return fail(errc::server_failed);
+            co_return fail(o.refused_why);
         }
         const auto rested = rest_members(now);
-        const auto t = worker_.believed(listener_.cluster);
-        const auto turn = listener_.turn.fetch_add(1, std::memory_order_relaxed);
-        const auto to = route(listener_.settings.role, *t, now, turn, o.resting);
-        if (to.why == errc::stale_view)
+        if (worker_.believed(listener_.cluster)->stale(now))
         {
             end_hold("stale");
-            co_return fail(to.why);
+            co_return fail(errc::stale_view);
         }
-        if (!to.member)
+        const auto turn = take_place(now);
+        if (turn != hold::turn::entered)
         {
-            listener_.turn.fetch_sub(1, std::memory_order_relaxed);
             // Also when nobody is open: a member that rests may open before its rest is over.
-            const bool goes_on = co_await hold(rested);
+            const bool goes_on = co_await hold_for(turn, rested);
             if (!goes_on)
                 co_return false;
             continue;
         }
-        const auto name = to.member->name;
-        const auto address = to.member->address;
-        const error_code ec = co_await connect_to(name, address, to.member->port);
-        if (!ec)
-        {
+        const bool there = co_await go_to_member();
+        if (there)
             end_hold("routed");
-            co_return true;
+        if (there || why_ != errc::none)
+            co_return there;
+    }
+}
+
+// Through the listener's door to an open member that has a place.
+hold::turn session::take_place(time_point now)
+{
+    const auto t = worker_.believed(listener_.cluster);
+    return visit_.enter(
+        [&](const hold::room& room) -> std::string_view
+        {
+            auto not_now = opening_->resting;
+            for (const auto& m : t->members)
+                if (room.is_full(m.name, listener_.cluster_settings.options_of(m.name).maxconn))
+                    not_now.push_back(m.name);
+            const auto turn = listener_.turn.fetch_add(1, std::memory_order_relaxed);
+            const auto to = route(listener_.settings.role, *t, now, turn, not_now);
+            if (to.member)
+                return to.member->name;
+            listener_.turn.fetch_sub(1, std::memory_order_relaxed);
+            return {};
         }
-        if (why_ != errc::none)
-            co_return false;
+    );
+}
+
+// To the member that take_place() has found. False: another try, or why_ says why not.
+asio::awaitable<bool> session::go_to_member()
+{
+    member_ = visit_.member();
+    const auto t = worker_.believed(listener_.cluster);
+    const auto* m = t->find(member_);
+    if (!m)
+        co_return false;
+    const error_code ec = co_await connect_to(*m);
+    if (why_ != errc::none)
+        co_return false;
+    if (ec)
+    {
         lose_server(
             ec == asio::error::connection_refused ? health::life_sign::refused
                                                   : health::life_sign::ended
         );
+        co_return false;
     }
+    visit_.connected();
+    const bool readable = opening_->hands.step() == handshake::next::startup;
+    if (!readable || m->address.starts_with('/') || !wants_server_tls(member_))
+        co_return true;
+    const bool secured = co_await secure_server(m->host);
+    if (!secured && why_ == errc::none)
+        lose_server();
+    co_return secured;
 }
 
 // Lists the members that rest after a refusal; returns when the first of them may be tried again.
@@ -108,24 +159,23 @@ session::time_point session::rest_members(time_point now)
 }
 
 // Parks the client. False: it has ended, or the hold has.
-asio::awaitable<bool> session::hold(time_point until)
+asio::awaitable<bool> session::hold_for(hold::turn why, time_point until)
 {
     auto& o = *opening_;
     phase_ = phase::queue;
+    if (why == hold::turn::queue_full)
+        co_return fail(errc::queue_full);
     if (!held_)
     {
-        if (listener_.held.fetch_add(1) >= listener_.settings.queue.max)
-        {
-            listener_.held.fetch_sub(1);
-            co_return fail(errc::queue_full);
-        }
         held_ = true;
         ++worker_.stats_of(listener_).held;
         held_since_ = std::chrono::steady_clock::now();
     }
     o.timer.expires_at(std::min(until, *o.hold_until));
     o.waiting = true;
+    worker_.await_wake(*this, visit_.number());
     co_await o.timer.async_wait(nothrow);
+    worker_.forget_wake(listener_, visit_.number());
     o.waiting = false;
     if (why_ != errc::none)
     {
@@ -135,7 +185,9 @@ asio::awaitable<bool> session::hold(time_point until)
     if (std::chrono::steady_clock::now() < *o.hold_until)
         co_return true;
     end_hold("timeout");
-    co_return fail(o.refusals.empty() ? errc::no_routable_member : errc::server_failed);
+    if (!o.refusals.empty())
+        co_return fail(o.refused_why);
+    co_return fail(end_of(why));
 }
 
 void session::end_hold(const char* result)
@@ -143,7 +195,6 @@ void session::end_hold(const char* result)
     if (!held_)
         return;
     held_ = false;
-    listener_.held.fetch_sub(1);
     auto& stats = worker_.stats_of(listener_);
     --stats.held;
     const auto took = std::chrono::steady_clock::now() - held_since_;
@@ -151,19 +202,17 @@ void session::end_hold(const char* result)
     waited_ += took;
 }
 
-asio::awaitable<error_code>
-session::connect_to(const std::string& name, const std::string& address, std::uint16_t port)
+asio::awaitable<error_code> session::connect_to(const health::member& m)
 {
     phase_ = phase::connect;
-    member_ = name;
-    asio::ip::tcp::endpoint to;
-    error_code ec = open_for(server_, address, port, listener_.settings, to);
+    endpoint to;
+    error_code ec = open_for(server_.raw(), {m.address, m.port}, listener_.settings, to);
     if (ec)
         co_return ec;
 
     const auto began = std::chrono::steady_clock::now();
     set_deadline(deadline::connect, listener_.settings.timeouts.connect);
-    std::tie(ec) = co_await server_.async_connect(to, nothrow);
+    std::tie(ec) = co_await server_.raw().async_connect(to, nothrow);
     clear_deadline();
     connecting_ = std::chrono::steady_clock::now() - began;
     if (!ec && (why_ != errc::none || !server_.is_open()))
@@ -175,11 +224,84 @@ session::connect_to(const std::string& name, const std::string& address, std::ui
     co_return error_code{};
 }
 
+// --- TLS to the server, as libpq does it -------------------------------------------------------
+
+bool session::wants_server_tls(const std::string& member) const
+{
+    const auto mode = listener_.settings.server_tls.sslmode;
+    const bool first = mode >= config::sslmode::prefer;
+    const auto& flipped = opening_->flipped;
+    return std::ranges::find(flipped, member) == flipped.end() ? first : !first;
+}
+
+// allow and prefer: a server that refuses what was tried first is tried the other way, once.
+// True: it is about to be, and nothing has been said to the client.
+bool session::flips_server_tls()
+{
+    const auto mode = listener_.settings.server_tls.sslmode;
+    auto& o = *opening_;
+    const bool before_authentication = !o.answer.empty() && o.answer.front() == std::byte{'E'};
+    const bool two_ways =
+        mode == config::sslmode::allow || (mode == config::sslmode::prefer && server_.encrypted());
+    if (!two_ways || !before_authentication ||
+        std::ranges::find(o.flipped, member_) != o.flipped.end())
+        return false;
+    o.flipped.push_back(member_);
+    server_.close();
+    return true;
+}
+
+// SSLRequest, one byte, TLS. True also where the server has none and none is insisted on.
+asio::awaitable<bool> session::secure_server(std::string host)
+{
+    static constexpr std::array request{
+        std::byte{0},
+        std::byte{0},
+        std::byte{0},
+        std::byte{8},
+        std::byte{0x04},
+        std::byte{0xd2},
+        std::byte{0x16},
+        std::byte{0x2f}};
+    const auto mode = listener_.settings.server_tls.sslmode;
+    set_deadline(deadline::server_tls, listener_.settings.timeouts.connect);
+    std::byte answer{};
+    const bool asked = co_await tell_server(request);
+    if (asked)
+    {
+        const auto [ec, n] = co_await server_.read_some(std::span(&answer, 1));
+        if (ec)
+            answer = {};
+    }
+    if (why_ != errc::none)
+        co_return false;
+    std::optional<std::string> problem = "the server does not speak SSL";
+    if (answer == std::byte{'S'})
+    {
+        auto context = worker_.tls_of(listener_).server;
+        problem = co_await server_.connect_tls(std::move(context), std::move(host));
+    }
+    else if (answer == std::byte{})
+        problem = "closed by the server";
+    clear_deadline();
+    if (why_ != errc::none)
+        co_return false;
+    if (!problem || (answer == std::byte{'N'} && mode <= config::sslmode::prefer))
+        co_return true;
+    if (mode == config::sslmode::prefer)
+        opening_->flipped.push_back(member_);
+    else
+        opening_->refused_why = errc::server_tls_failed;
+    worker_.note_server_tls_failed(listener_, member_, *problem);
+    co_return false;
+}
+
+// --- talking to it -----------------------------------------------------------------------------
+
 // The server is not to be had now: the monitor should look, and this member rests a little.
 void session::lose_server(health::life_sign seen)
 {
-    error_code ignored;
-    server_.close(ignored);
+    server_.close();
     clear_deadline();
     auto& o = *opening_;
     o.answer.clear();
@@ -207,8 +329,7 @@ asio::awaitable<bool> session::ask_server(pgwire::bytes data)
 
 asio::awaitable<bool> session::tell_server(pgwire::bytes data)
 {
-    auto [ec, n] =
-        co_await asio::async_write(server_, asio::buffer(data.data(), data.size()), nothrow);
+    const auto [ec, n] = co_await server_.write(data);
     co_return !ec && why_ == errc::none && server_.is_open();
 }
 
@@ -221,7 +342,7 @@ asio::awaitable<bool> session::hear_server(std::size_t at_least)
     {
         // The answer to an encryption request is one byte; what is behind it is not ours to take.
         const auto wanted = opening_->hands.step() == handshake::next::negotiate ? 1 : room.size();
-        auto [ec, n] = co_await server_.async_read_some(asio::buffer(room.data(), wanted), nothrow);
+        const auto [ec, n] = co_await server_.read_some(std::span(room).first(wanted));
         if (ec || why_ != errc::none || !server_.is_open())
             co_return false;
         answer.insert(answer.end(), room.begin(), room.begin() + static_cast<std::ptrdiff_t>(n));
@@ -232,8 +353,7 @@ asio::awaitable<bool> session::hear_server(std::size_t at_least)
 asio::awaitable<bool> session::tell_client(pgwire::bytes data)
 {
     clear_deadline();
-    auto [ec, n] =
-        co_await asio::async_write(client_, asio::buffer(data.data(), data.size()), nothrow);
+    const auto [ec, n] = co_await client_.write(data);
     opening_out_ += n;
     if (why_ != errc::none)
         co_return false;

@@ -44,7 +44,8 @@ struct listener_stats
     std::uint64_t held = 0;                        // now
     std::map<std::string, histogram> hold_seconds; // by result: routed|timeout|stale|gone|shutdown
     std::map<std::string, std::uint64_t> handshake_rejects; // by reason
-    std::map<std::string, std::uint64_t> cancel_requests;   // by result: forwarded|no_member
+    std::map<std::string, std::uint64_t> cancel_requests;   // by result:
+    // routed (the key is known here)|offered|no_member|rate_limited
     histogram session_seconds;
 };
 

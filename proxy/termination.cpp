@@ -14,19 +14,29 @@ char who(errc why)
     case errc::none:
         return '-';
     case errc::startup_malformed:
+    case errc::proxy_header_bad:
     case errc::bytes_before_tls:
+    case errc::tls_failed:
     case errc::client_gone:
     case errc::client_reset:
         return 'C';
     case errc::handshake_timeout:
     case errc::client_fin_timeout:
+    case errc::client_idle:
         return 'c';
     case errc::server_failed:
+    case errc::server_tls_failed:
     case errc::server_ended:
     case errc::server_reset:
         return 'S';
     case errc::no_routable_member:
+    case errc::server_idle:
         return 's';
+    case errc::not_allowed:
+    case errc::too_many_handshakes:
+    case errc::tls_required:
+    case errc::too_many_sessions:
+    case errc::paused:
     case errc::resting:
     case errc::stale_view:
     case errc::queue_full:

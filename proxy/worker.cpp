@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/worker.hpp"
 
+#include "proxy/listener.hpp"
 #include "proxy/log.hpp"
 
 #include <boost/asio/post.hpp>
@@ -19,7 +20,18 @@ using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
 // Resolution of every time-out of a session. They are seconds long.
-constexpr auto sweep_every = 100ms;
+constexpr auto sweep_every = worker::tick_length;
+
+// Idle time is looked at once a second: with ten thousand sessions a look takes a millisecond.
+constexpr relay::tick idle_sweep_every = 10;
+
+// CancelRequests with unknown keys, a second and at once: more than people and pools ever send,
+// fewer than would hurt a server that forks for each.
+constexpr double cancel_offers_per_second = 50;
+constexpr double cancel_offers_at_once = 100;
+
+// How often the same trouble is worth a line.
+constexpr auto tell_again_after = 10s;
 
 // The same hint again within this time tells the monitor nothing new.
 constexpr auto hint_every = 10ms;
@@ -30,12 +42,13 @@ worker::worker(
     std::size_t index,
     std::size_t workers,
     std::vector<health::topology_ptr> first_beliefs,
-    std::size_t listeners,
+    std::vector<listener_state*> listeners,
     worker_observer& observer
 )
-    : index_(index), workers_(workers), beliefs_(std::move(first_beliefs)), observer_(observer),
-      work_(asio::make_work_guard(context_)), sweeper_(context_), last_writer_(beliefs_.size()),
-      stats_(listeners)
+    : index_(index), workers_(workers), beliefs_(std::move(first_beliefs)),
+      listeners_(std::move(listeners)), observer_(observer), work_(asio::make_work_guard(context_)),
+      sweeper_(context_), last_writer_(beliefs_.size()), stats_(listeners_.size()),
+      tls_(listeners_.size()), cancel_offers_(cancel_offers_per_second, cancel_offers_at_once)
 {
 }
 
@@ -79,15 +92,15 @@ void worker::stop()
 
 // --- sessions ----------------------------------------------------------------------------------
 
-void worker::start_session(asio::ip::tcp::socket client, listener_state& l)
+void worker::start_session(session::socket client, listener_state& l, const peer& from)
 {
     const auto id = ++started_ * workers_ + index_;
-    auto s = std::make_unique<session>(*this, l, id, std::move(client));
+    auto s = std::make_unique<session>(*this, l, id, std::move(client), from);
     waiting_.push_back(*s);
     auto& started = *s.release(); // owned by the list from here on; remove() deletes it
     started.start();
     if (shutting_down_)
-        started.on_shutdown();
+        started.leave_when_idle(errc::shutting_down, std::nullopt);
 }
 
 void worker::remove(session& s)
@@ -106,6 +119,46 @@ void worker::settle(session& s)
 {
     s.unlink();
     relaying_.push_back(s);
+}
+
+void worker::keep(listener& door)
+{
+    doors_.push_back(&door);
+}
+
+void worker::await_wake(session& s, ticket number)
+{
+    held_[{s.listener().index, number}] = &s;
+}
+
+void worker::forget_wake(const listener_state& l, ticket number)
+{
+    held_.erase({l.index, number});
+}
+
+void worker::wake(std::size_t listener, ticket whose)
+{
+    asio::post(
+        context_,
+        [this, listener, whose]
+        {
+            if (const auto found = held_.find({listener, whose}); found != held_.end())
+                found->second->on_wake();
+        }
+    );
+}
+
+void worker::use_tls(std::size_t listener, listener_tls_contexts tls)
+{
+    asio::post(
+        context_,
+        [this, listener, tls = std::move(tls)]() mutable { tls_[listener] = std::move(tls); }
+    );
+}
+
+bool worker::may_offer_cancel()
+{
+    return cancel_offers_.take(std::chrono::steady_clock::now());
 }
 
 // `act` may move the session to the other list, but not destroy it: destruction follows from a
@@ -142,6 +195,11 @@ void worker::adopt(std::size_t cluster, health::topology_ptr t)
     for_each_session(waiting_, tell);
     for (const auto& [whose, n] : cut)
         note_cut(*whose.first, whose.second, n);
+    for (auto* l : listeners_)
+        if (l->cluster == cluster)
+            l->door.wake_head();
+    for (auto* d : doors_)
+        d->on_look();
     const auto* primary = beliefs_[cluster]->primary();
     if (!primary || primary->name != last_writer_[cluster])
         last_writer_[cluster].clear();
@@ -170,11 +228,22 @@ void worker::sweep()
         }
     );
     const auto now = std::chrono::steady_clock::now();
+    ++tick_;
     sweep_gone_clients(now);
     end_stale_sessions(now);
     for_each_session(waiting_, [now](session& s) { s.on_sweep(now); });
-    if (shutting_down_)
-        for_each_session(relaying_, [](session& s) { s.on_shutdown(); });
+    if (tick_ % idle_sweep_every == 0)
+        sweep_idle();
+    for (auto* d : doors_)
+        d->on_look();
+}
+
+void worker::sweep_idle()
+{
+    const auto limited = [](const listener_state* l)
+    { return l->settings.timeouts.client.count() > 0 || l->settings.timeouts.server.count() > 0; };
+    if (std::ranges::any_of(listeners_, limited))
+        for_each_session(relaying_, [this](session& s) { s.on_idle_sweep(tick_); });
 }
 
 // on_stale: shutdown_sessions.
@@ -221,8 +290,10 @@ void worker::begin_shutdown()
         [this]
         {
             shutting_down_ = true;
-            for_each_session(waiting_, [](session& s) { s.on_shutdown(); });
-            for_each_session(relaying_, [](session& s) { s.on_shutdown(); });
+            const auto leave = [](session& s)
+            { s.leave_when_idle(errc::shutting_down, std::nullopt); };
+            for_each_session(waiting_, leave);
+            for_each_session(relaying_, leave);
         }
     );
 }
@@ -272,6 +343,22 @@ void worker::hint(std::size_t cluster, const std::string& member, health::life_s
         return;
     hinted_.push_back({cluster, member, seen, now});
     observer_.hint(cluster, member, seen);
+}
+
+void worker::note_server_tls_failed(
+    const listener_state& l, const std::string& member, const std::string& problem
+)
+{
+    const auto now = std::chrono::steady_clock::now();
+    std::erase_if(
+        tls_failures_, [now](const auto& f) { return now - f.second >= tell_again_after; }
+    );
+    if (!tls_failures_.emplace(member, now).second)
+        return;
+    log::line(config::log_level::warning, "server_tls_failed")
+        .add("listener", l.settings.name)
+        .add("member", log::quoted(member))
+        .text("error", problem);
 }
 
 void worker::report(const std::exception_ptr& e) const

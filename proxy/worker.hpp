@@ -6,7 +6,9 @@
 
 #include "health/topology.hpp"
 #include "proxy/buffer_pool.hpp"
+#include "proxy/listener_tls.hpp"
 #include "proxy/session.hpp"
+#include "proxy/token_bucket.hpp"
 #include "proxy/worker_observer.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -15,8 +17,9 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <exception>
-#include <functional>
+#include <map>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <poll.h>
@@ -24,14 +27,19 @@
 namespace rolegate::proxy
 {
 
+class listener;
+
 class worker
 {
 public:
+    // Resolution of idle time.
+    static constexpr std::chrono::milliseconds tick_length{100};
+
     worker(
         std::size_t index,
         std::size_t workers,
         std::vector<health::topology_ptr> first_beliefs,
-        std::size_t listeners,
+        std::vector<listener_state*> listeners, // by index
         worker_observer& observer
     );
     ~worker();
@@ -42,6 +50,8 @@ public:
 
     void start();
     void publish(std::size_t cluster, health::topology_ptr t);
+    void use_tls(std::size_t listener, listener_tls_contexts tls); // by sessions yet to come
+    void wake(std::size_t listener, ticket whose);                 // see hold
     void begin_shutdown(); // sessions end when they are idle
     void cut_all();        // sessions end now
     void stop();           // and join; no session may be left
@@ -52,8 +62,11 @@ public:
 
     // --- on the worker's thread ---
 
-    void start_session(boost::asio::ip::tcp::socket client, listener_state& l);
+    void start_session(session::socket client, listener_state& l, const peer& from);
     void remove(session& s);
+
+    // A door kept here is told of every change of its cluster, and ten times a second.
+    void keep(listener& door);
 
     // Where a session is listed: those that wait for something are swept ten times a second, those
     // that relay are left alone.
@@ -66,6 +79,19 @@ public:
     }
     [[nodiscard]] listener_stats& stats_of(const listener_state& l) { return stats_[l.index]; }
     [[nodiscard]] buffer_pool& buffers() noexcept { return buffers_; }
+    [[nodiscard]] const relay::tick& now() const noexcept { return tick_; }
+    [[nodiscard]] std::size_t index() const noexcept { return index_; }
+    [[nodiscard]] listener_tls_contexts tls_of(const listener_state& l) const
+    {
+        return tls_[l.index];
+    }
+
+    // While a session is held: on_wake() is for whoever has this ticket.
+    void await_wake(session& s, ticket number);
+    void forget_wake(const listener_state& l, ticket number);
+
+    // A CancelRequest with an unknown key costs every member a process.
+    [[nodiscard]] bool may_offer_cancel();
 
     // A session of this listener has reached its server.
     void note_routed(const listener_state& l, const std::string& member);
@@ -75,6 +101,11 @@ public:
 
     void hint(std::size_t cluster, const std::string& member, health::life_sign seen);
     void report(const std::exception_ptr& e) const;
+
+    // Once in a while for each member: all its sessions fail alike.
+    void note_server_tls_failed(
+        const listener_state& l, const std::string& member, const std::string& problem
+    );
 
 private:
     using session_list =
@@ -93,11 +124,13 @@ private:
     void sweep();
     void end_stale_sessions(session::time_point now);
     void sweep_gone_clients(session::time_point now);
+    void sweep_idle();
     template <class Do> void for_each_session(session_list& list, Do act);
 
     const std::size_t index_;
     const std::size_t workers_;
     std::vector<health::topology_ptr> beliefs_; // by cluster
+    const std::vector<listener_state*> listeners_;
     worker_observer& observer_;
 
     boost::asio::io_context context_{1};
@@ -112,6 +145,12 @@ private:
     session_list relaying_;
     std::vector<pollfd> polled_; // reused by every sweep
     std::vector<session*> polled_session_;
+    std::vector<listener*> doors_;                            // that are kept here
+    std::vector<listener_tls_contexts> tls_;                  // by listener
+    std::map<std::pair<std::size_t, ticket>, session*> held_; // by listener and ticket
+    token_bucket cancel_offers_;
+    std::map<std::string, session::time_point> tls_failures_; // told of, by member
+    relay::tick tick_ = 0;
     std::uint64_t started_ = 0;
     bool shutting_down_ = false;
     std::vector<hinted> hinted_; // within the last milliseconds

@@ -72,7 +72,7 @@ class Node:
                         # The data is thrown away at the end, so nobody waits for the disk.
                         "parameters": {"max_connections": 300, "fsync": "off", "wal_log_hints": "on",
                                        "shared_buffers": "32MB", "wal_keep_size": "128MB",
-                                       "password_encryption": "scram-sha-256"},
+                                       "password_encryption": "scram-sha-256", **settings.parameters},
                     },
                 },
                 "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums", "no-sync"],

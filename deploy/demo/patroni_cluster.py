@@ -38,6 +38,7 @@ class Settings:
     auth: str = "trust"
     password: str = "postgres"
     log_requests: bool = False  # each node's log has a line for every request to its REST API
+    parameters: dict = field(default_factory=dict)     # of PostgreSQL, beside those every cluster gets
     etcd_addresses: list = field(default_factory=list, init=False)
 
 

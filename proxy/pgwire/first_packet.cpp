@@ -14,10 +14,6 @@ constexpr std::uint32_t cancel_request_code = 80877102; // 1234.5678
 constexpr std::uint32_t ssl_request_code = 80877103;    // 1234.5679
 constexpr std::uint32_t gssenc_request_code = 80877104; // 1234.5680
 
-// First byte of a TLS handshake record. As the first byte of a length it would mean more than
-// 369 MB, so the two cannot be mistaken for each other.
-constexpr std::byte tls_handshake_record{0x16};
-
 // Length, code, process id, then the key: 4 bytes in protocol 3.0, up to 256 in 3.2.
 constexpr std::uint32_t min_cancel_size = 12 + 4;
 constexpr std::uint32_t max_cancel_size = 12 + 256;
@@ -34,7 +30,7 @@ parse_status parse_first_packet_header(bytes in, first_packet_header& out) noexc
     if (in.size() < first_packet_header_size)
         return parse_status::need_more;
 
-    if (in.front() == tls_handshake_record)
+    if (begins_tls(in.front()))
     {
         out = {first_packet::direct_tls, first_packet_header_size};
         return parse_status::complete;

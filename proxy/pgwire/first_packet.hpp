@@ -50,6 +50,13 @@ struct first_packet_header
 
 [[nodiscard]] parse_status parse_first_packet_header(bytes in, first_packet_header& out) noexcept;
 
+// First byte of a TLS handshake record. As the first byte of a length it would mean more than
+// 369 MB, so the two cannot be mistaken for each other.
+[[nodiscard]] constexpr bool begins_tls(std::byte first) noexcept
+{
+    return first == std::byte{0x16};
+}
+
 // Protocol code of a whole StartupMessage, e.g. 0x00030000. `packet` has at least eight bytes.
 [[nodiscard]] std::uint32_t startup_protocol(bytes packet) noexcept;
 

@@ -10,7 +10,6 @@ namespace rolegate::pgwire
 namespace
 {
 
-constexpr std::size_t header_size = 5;  // type and length
 constexpr std::uint32_t min_length = 4; // the length counts itself
 constexpr std::uint32_t ready_for_query_length = 5;
 
@@ -31,6 +30,12 @@ char known_status(std::byte status) noexcept
 }
 
 } // namespace
+
+bool frame_tracker::is_counted(side whose, std::byte type) noexcept
+{
+    const auto t = std::to_integer<char>(type);
+    return whose == side::server ? t == 'Z' : t == 'Q' || t == 'S' || t == 'F';
+}
 
 void frame_tracker::feed(bytes in) noexcept
 {
@@ -66,8 +71,10 @@ void frame_tracker::begin_body(const std::byte* header) noexcept
     const auto length = length_in(header);
     lost_ = length < min_length;
     body_left_ = lost_ ? 0 : length - min_length;
+    body_size_ = body_left_;
     in_ready_ = is_ready_for_query(header, length);
     ready_ = '\0';
+    counted_ += !lost_ && is_counted(side_, *header) ? 1U : 0U;
 }
 
 bytes frame_tracker::continue_body(bytes in) noexcept
@@ -81,28 +88,34 @@ bytes frame_tracker::continue_body(bytes in) noexcept
     return in.subspan(n);
 }
 
-// The hot loop: per message one length is read, and only the last one's type matters.
+// The hot loop: per message one type and one length are read.
 bytes frame_tracker::skip_whole(bytes in) noexcept
 {
     const std::byte* at = in.data();
     const std::byte* last = nullptr;
     std::size_t left = in.size();
     std::uint32_t length = 0;
+    // Not the members: what is read through `at` might be them, for all the compiler knows.
+    auto counted = counted_;
+    const auto whose = side_;
     while (left >= header_size)
     {
         const auto next = length_in(at);
         if (next < min_length)
         {
             lost_ = true;
+            counted_ = counted;
             return {};
         }
         if (next > left - 1)
             break;
         last = at;
         length = next;
+        counted += is_counted(whose, *at) ? 1U : 0U;
         at += next + std::size_t{1};
         left -= next + std::size_t{1};
     }
+    counted_ = counted;
     if (last != nullptr)
         ready_ = is_ready_for_query(last, length) ? known_status(last[header_size]) : '\0';
     return in.last(left);

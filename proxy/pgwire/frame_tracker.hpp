@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// Where messages begin and end in the stream from a server: Byte1 type, Int32 length (counts
-// itself, not the type). Knows no message but ReadyForQuery. Whole messages are skipped by their
-// length; of a large one only the remaining bytes are counted, nothing is stored.
+// Where messages begin and end in the stream of one side: Byte1 type, Int32 length (counts itself,
+// not the type). Knows no message but those that ask for ReadyForQuery, and that one. Whole
+// messages are skipped by their length; of a large one only the remaining bytes are counted,
+// nothing is stored.
 //
 // Pure. Safe on hostile input: never allocates, never throws.
 #pragma once
@@ -15,6 +16,14 @@ namespace rolegate::pgwire
 class frame_tracker
 {
 public:
+    enum class side : std::uint8_t
+    {
+        server,
+        client,
+    };
+
+    explicit frame_tracker(side whose = side::server) noexcept : side_(whose) {}
+
     // Any cut of the stream gives the same state at its end.
     void feed(bytes in) noexcept;
 
@@ -28,10 +37,31 @@ public:
     // 'E' in a failed one. 0: it was another message, or none has come yet.
     [[nodiscard]] char ready_status() const noexcept { return at_boundary() ? ready_ : '\0'; }
 
+    // How many have begun: of a server ReadyForQuery, of a client Query, FunctionCall and Sync,
+    // each of which is answered with one (but not a Sync within COPY). Wraps around.
+    [[nodiscard]] std::uint32_t counted() const noexcept { return counted_; }
+
     // A length below 4 was seen: this is no PostgreSQL stream, and never will be again.
     [[nodiscard]] bool lost() const noexcept { return lost_; }
 
+    // Bytes of the unfinished message that have come, its header included; 0 at a boundary, and
+    // when lost.
+    [[nodiscard]] std::size_t into_message() const noexcept
+    {
+        return body_left_ == 0 ? header_cut_ : header_size + (body_size_ - body_left_);
+    }
+
+    // Bytes until the unfinished message ends; within its header: until that does, for how long
+    // the body is stands at its end. 0 at a boundary, and when lost.
+    [[nodiscard]] std::size_t message_left() const noexcept
+    {
+        return header_cut_ == 0 ? body_left_ : header_size - header_cut_;
+    }
+
 private:
+    static constexpr std::size_t header_size = 5; // type and length
+
+    [[nodiscard]] static bool is_counted(side whose, std::byte type) noexcept;
     bytes continue_header(bytes in) noexcept;
     bytes continue_body(bytes in) noexcept;
     bytes skip_whole(bytes in) noexcept;
@@ -39,11 +69,14 @@ private:
     void begin_body(const std::byte* header) noexcept;
 
     std::uint32_t body_left_ = 0; // bytes of the current body still to come
+    std::uint32_t body_size_ = 0; // of the message that the last cut left open
+    std::uint32_t counted_ = 0;
     std::uint8_t header_cut_ = 0; // bytes of a header that arrived in pieces, 0..4
     bool in_ready_ = false;       // the current body is ReadyForQuery's
     bool lost_ = false;
+    side side_;
     char ready_ = '\0';
-    std::byte header_[5] = {};
+    std::byte header_[header_size] = {};
 };
 
 } // namespace rolegate::pgwire

@@ -68,7 +68,8 @@ def directory():
 @pytest.fixture(scope="session")
 def shared_cluster(directory):
     cluster = Cluster(Settings(directory=f"{directory}/cluster", prefix=PREFIX, scope="tests", ttl=TTL,
-                               loop_wait=LOOP_WAIT, retry_timeout=RETRY_TIMEOUT, etcds=3, log_requests=True))
+                               loop_wait=LOOP_WAIT, retry_timeout=RETRY_TIMEOUT, etcds=3, log_requests=True,
+                               parameters={"wal_level": "logical"}))
     taken = [f"{host}:{port} by {ports.owner(port)}" for host, port in cluster.ports() if ports.is_taken(host, port)]
     if taken:
         pytest.exit(f"ports of the test cluster are taken: {', '.join(taken)}", returncode=3)

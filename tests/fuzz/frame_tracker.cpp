@@ -27,8 +27,16 @@ public:
 
     [[nodiscard]] bool at_boundary() const { return !lost && seen == 0; }
     [[nodiscard]] char status() const { return at_boundary() ? ready : '\0'; }
+    [[nodiscard]] std::uint64_t into() const { return lost ? 0 : seen; }
+    [[nodiscard]] std::uint64_t left() const
+    {
+        if (lost || seen == 0)
+            return 0;
+        return seen < 5 ? 5 - seen : std::uint64_t{length} + 1 - seen;
+    }
 
     bool lost = false;
+    std::uint32_t counted = 0;
 
 private:
     void take(std::uint8_t b)
@@ -44,6 +52,8 @@ private:
         ++seen;
         if (seen == 5 && length < 4)
             lost = true;
+        if (seen == 5 && !lost && type == 'Z')
+            ++counted;
         if (seen >= 5 && seen == std::uint64_t{length} + 1)
             end_message();
     }
@@ -67,6 +77,9 @@ void require_same(const frame_tracker& tracker, const model& expected)
     require(tracker.lost() == expected.lost);
     require(tracker.at_boundary() == expected.at_boundary());
     require(tracker.ready_status() == expected.status());
+    require(tracker.into_message() == expected.into());
+    require(tracker.message_left() == expected.left());
+    require(tracker.counted() == expected.counted);
 }
 
 } // namespace
@@ -97,6 +110,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     frame_tracker whole;
     whole.feed(stream);
     require_same(whole, expected);
+
+    // What is missing ends the header or the message, and not a byte before it does.
+    if (const auto left = whole.message_left(); left > 0 && left < 4096)
+    {
+        const std::byte zeros[4096] = {};
+        const bool in_header = whole.into_message() < 5;
+        auto short_of = whole;
+        short_of.feed(std::span(zeros).first(left - 1));
+        require(short_of.message_left() == 1);
+        whole.feed(std::span(zeros).first(left));
+        require(in_header ? whole.lost() || whole.into_message() % 5 == 0 : whole.at_boundary());
+        return 0;
+    }
 
     // Once lost, always lost; and never at a place where a message might be inserted.
     if (whole.lost())

@@ -18,22 +18,26 @@ IGNORED_FOLDERS = {".git", ".cache", ".pytest_cache", "__pycache__", "build"}
 # Such folders collect what nobody found a place for.
 BANNED_FOLDER_NAMES = {"common", "util", "utils"}
 
+# What the operator wrote, as values: the one part of config/ that every room may see.
+SETTINGS = ("config/settings.hpp", "config/*_settings.hpp", "config/places.hpp")
+
 # No I/O, no clock, no threads: tested in milliseconds and fuzzed.
 PURE = (
-    "config/settings.hpp", "config/units.*",
+    *SETTINGS, "config/units.*",
     "health/decide.*", "health/doubt.*", "health/heard.*", "health/lock.*", "health/dcs/guard.*", "health/schedule.*", "health/topology.*",
     "health/member.*", "health/evidence.*", "health/scene.*", "health/writer.*", "health/reader.*",
     "health/patroni/*_body.*", "health/patroni/json_fields.*",
     "health/dcs/base64.*", "health/dcs/cluster_keys.*", "health/dcs/conn_url.*",
     "health/dcs/*_messages.*", "health/dcs/object_splitter.*",
     "proxy/handshake.*", "proxy/role_history.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",
+    "proxy/address_range.*", "proxy/token_bucket.*",
 )
 
 # The first row whose pattern matches the including file decides which of our headers it may see.
 OURS = (
-    ("config/settings.hpp", ()),
+    *((settings, SETTINGS) for settings in SETTINGS),
     ("config/*", ("config/*",)),
-    ("health/*", ("health/*", "config/settings.hpp", "config/units.hpp")),
+    ("health/*", ("health/*", *SETTINGS, "config/units.hpp")),
     ("proxy/pgwire/*", ("proxy/pgwire/*",)),
     ("proxy/cli/client.*", ("proxy/*", "health/http_connection.hpp", "config/*")),
     ("proxy/cluster_record.*", ("proxy/*", "health/topology.hpp", "health/member.hpp",
@@ -57,7 +61,7 @@ THIRD_PARTY = (
     ("OpenSSL", ("openssl/*", "boost/asio/ssl.hpp", "boost/asio/ssl/*", "boost/beast/ssl.hpp",
                  "boost/beast/ssl/*"),
      ("health/http_connection.*", "health/patroni/rest_poller.*", "health/dcs/follower.*",
-      "health/asio_impl.cpp", "proxy/tls.*", "proxy/transport.*",
+      "health/asio_impl.cpp", "proxy/tls_context.*", "proxy/tls_stream.*",
       VERSION)),
     ("spdlog", ("spdlog/*",), ("proxy/log.*", VERSION)),
     ("CLI11", ("CLI/*",), ("proxy/cli/*",)),

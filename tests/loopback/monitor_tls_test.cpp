@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: PostgreSQL
+#include "tests/support/certificates.hpp"
 #include "tests/support/fake_etcd.hpp"
 #include "tests/support/monitor_fixture.hpp"
 

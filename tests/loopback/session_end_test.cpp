@@ -522,7 +522,7 @@ TEST_SUITE("session: CancelRequest")
         for (const auto* server : {&a, &b, &kept})
             CHECK(server->cancel_requests() == 1);
         CHECK(lost.accepted() == 0);
-        CHECK(proxy.stats().cancel_requests["forwarded"] == 1);
+        CHECK(proxy.stats().cancel_requests["offered"] == 1);
     }
 
     TEST_CASE("keys of 32 bytes pass whole, after an N too")

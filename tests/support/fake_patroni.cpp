@@ -2,22 +2,12 @@
 #include "tests/support/fake_patroni.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
-#include <stdexcept>
-#include <system_error>
 
 namespace rolegate::support
 {
 
 namespace
 {
-
-void run(const std::string& command)
-{
-    if (std::system((command + " >/dev/null 2>&1").c_str()) != 0)
-        throw std::runtime_error("failed: " + command);
-}
 
 std::string path_in(const std::string& request)
 {
@@ -204,47 +194,6 @@ void fake_cluster::lose_dcs()
 {
     for (auto& n : nodes_)
         n.rest->answer("/cluster", reply::json("{}", 503));
-}
-
-certificates::certificates()
-{
-    std::string name = (std::filesystem::temp_directory_path() / "rolegate-tls-XXXXXX").string();
-    if (!::mkdtemp(name.data()))
-        throw std::system_error(errno, std::generic_category(), "mkdtemp");
-    folder_ = name;
-    make_ca("ca");
-    make_ca("other");
-    make_signed("server", "IP:127.0.0.1");
-    make_signed("client", "DNS:rolegate");
-}
-
-certificates::~certificates()
-{
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-}
-
-void certificates::make_ca(const char* name) const
-{
-    const std::string base = path(name);
-    run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "
-        "/CN=" +
-        std::string(name) + " -keyout " + base + ".key -out " + base + ".crt");
-}
-
-void certificates::make_signed(const char* name, const char* subject_alt_name) const
-{
-    const std::string base = path(name);
-    run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "
-        "/CN=" +
-        std::string(name) + " -addext subjectAltName=" + subject_alt_name +
-        " -addext basicConstraints=critical,CA:FALSE -CA " + path("ca.crt") + " -CAkey " +
-        path("ca.key") + " -keyout " + base + ".key -out " + base + ".crt");
-}
-
-server_tls certificates::for_server(bool ask_clients) const
-{
-    return {path("server.crt"), path("server.key"), ask_clients ? ca() : std::string()};
 }
 
 } // namespace rolegate::support

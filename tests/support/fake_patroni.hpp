@@ -7,7 +7,6 @@
 #include "tests/support/fake_server.hpp"
 
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -97,31 +96,6 @@ private:
     std::string leader_;
     std::string last_leader_;
     int timeline_ = 1;
-};
-
-// A certificate authority, what it signs, and the folder that holds it; made by openssl(1).
-class certificates
-{
-public:
-    certificates();
-    ~certificates();
-    certificates(const certificates&) = delete;
-    certificates& operator=(const certificates&) = delete;
-
-    [[nodiscard]] std::string ca() const { return path("ca.crt"); }
-    [[nodiscard]] std::string other_ca() const { return path("other.crt"); }
-    [[nodiscard]] std::string client_cert() const { return path("client.crt"); }
-    [[nodiscard]] std::string client_key() const { return path("client.key"); }
-
-    // For 127.0.0.1, and for no other name or address.
-    [[nodiscard]] server_tls for_server(bool ask_clients = false) const;
-
-private:
-    [[nodiscard]] std::string path(const char* name) const { return (folder_ / name).string(); }
-    void make_ca(const char* name) const;
-    void make_signed(const char* name, const char* subject_alt_name) const;
-
-    std::filesystem::path folder_;
 };
 
 } // namespace rolegate::support

@@ -54,10 +54,17 @@ std::size_t open_descriptors()
     return n - 3; // ".", ".." and the directory itself
 }
 
-proxy_fixture::proxy_fixture(config::listener_settings settings, std::size_t workers)
-    : descriptors_before_(open_descriptors())
+proxy_fixture::proxy_fixture(
+    config::listener_settings settings, std::size_t workers, config::cluster_settings cluster
+)
+    : descriptors_before_(open_descriptors()),
+      state_(
+          std::move(settings),
+          std::move(cluster),
+          process_,
+          [this](std::size_t w, proxy::ticket whose) { workers_[w]->wake(0, whose); }
+      )
 {
-    state_.settings = std::move(settings);
     health::topology nothing;
     nothing.cluster = "main";
     nothing.began = health::clock::now();
@@ -66,7 +73,9 @@ proxy_fixture::proxy_fixture(config::listener_settings settings, std::size_t wor
     for (std::size_t i = 0; i < workers; ++i)
     {
         const std::vector<health::topology_ptr> beliefs{first};
-        workers_.push_back(std::make_unique<proxy::worker>(i, workers, beliefs, 1, told_));
+        const std::vector<proxy::listener_state*> states{&state_};
+        workers_.push_back(std::make_unique<proxy::worker>(i, workers, beliefs, states, told_));
+        workers_.back()->use_tls(0, proxy::make_tls_contexts(state_.settings));
         all.push_back(workers_.back().get());
     }
     listener_ = std::make_unique<proxy::listener>(state_, *all.front(), all);
@@ -91,7 +100,11 @@ void proxy_fixture::expect_nothing_left()
     CHECK(run_until([this] { return sessions() == 0; }));
     const auto s = stats();
     CHECK(s.held == 0);
-    CHECK(state_.held == 0);
+    CHECK(state_.door.held() == 0);
+    CHECK(state_.door.sessions() == 0);
+    CHECK(state_.handshakes.size() == 0);
+    CHECK(process_.keys.size() == 0);
+    CHECK(process_.clients == 0);
     for (const auto& [name, member] : s.members)
     {
         CAPTURE(name);

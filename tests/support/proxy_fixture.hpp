@@ -68,7 +68,9 @@ class proxy_fixture
 {
 public:
     explicit proxy_fixture(
-        config::listener_settings settings = quick_listener(), std::size_t workers = 1
+        config::listener_settings settings = quick_listener(),
+        std::size_t workers = 1,
+        config::cluster_settings cluster = {}
     );
     ~proxy_fixture();
     proxy_fixture(const proxy_fixture&) = delete;
@@ -91,6 +93,8 @@ public:
     void stop_workers();
 
     [[nodiscard]] std::uint16_t port() const;
+    [[nodiscard]] proxy::hold& door() noexcept { return state_.door; }
+    [[nodiscard]] proxy::process_state& process() noexcept { return process_; }
     [[nodiscard]] const std::vector<std::string>& bound() const noexcept { return bound_; }
     [[nodiscard]] proxy::listener_stats stats();
     [[nodiscard]] std::size_t sessions();
@@ -116,9 +120,10 @@ private:
     void expect_nothing_left();
 
     std::size_t descriptors_before_;
+    std::vector<std::unique_ptr<proxy::worker>> workers_;
+    proxy::process_state process_;
     proxy::listener_state state_;
     told told_;
-    std::vector<std::unique_ptr<proxy::worker>> workers_;
     std::unique_ptr<proxy::listener> listener_;
     std::vector<std::string> bound_;
     std::uint64_t generation_ = 0;

@@ -99,7 +99,7 @@ inline proxy::process_view sample_view(health::topology t = sample_topology())
     write.held = 1;
     write.hold_seconds["routed"].observe(0.2);
     write.handshake_rejects["startup_malformed"] = 5;
-    write.cancel_requests["forwarded"] = 6;
+    write.cancel_requests["offered"] = 6;
     write.session_seconds.observe(12);
     auto& read = v.listeners[1].stats;
     read.members["pg-1"].sessions = 1;

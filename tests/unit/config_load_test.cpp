@@ -133,7 +133,7 @@ listeners:
     cluster: b
     role: replica
     queue: {timeout: 5s, max: 0}
-    timeouts: {handshake: 1s, connect: 2s, client_fin: 3s}
+    timeouts: {handshake: 1s, connect: 2s, client: 9s, server: 10s, client_fin: 3s}
     keepalive: {idle: 4s, interval: 6s, count: 8}
     tcp_user_timeout: 7s
     tls: {mode: passthrough}
@@ -160,7 +160,7 @@ shutdown_timeout: 0
     CHECK(l.cluster == "b");
     CHECK(l.role == listener_role::replica);
     CHECK(l.queue == queue_settings{5s, 0});
-    CHECK(l.timeouts == listener_timeouts{1s, 2s, 3s});
+    CHECK(l.timeouts == listener_timeouts{1s, 2s, 9s, 10s, 3s});
     CHECK(l.keepalive == keepalive_settings{4s, 6s, 8});
     CHECK(l.tcp_user_timeout == 7s);
     CHECK(s.level == log_level::debug);

@@ -58,6 +58,8 @@ TEST_CASE("the effective configuration shows every default")
     # stale_after: the cluster's ttl, else 10s
     on_dcs_loss: rest
     on_stale: refuse_new
+    default_member: {}
+    member_options: {}
 listeners:
   write:
     bind: ["*:5432", "[::]:5432"]
@@ -67,23 +69,39 @@ listeners:
     queue:
       timeout: 10s
       max: 1000
+    # maxconn: any number
+    handshakes:
+      max: 4000
+      per_address: 1000
     timeouts:
       handshake: 15s
       connect: 4s
+      client: 0
+      server: 0
       client_fin: 30s
     keepalive:
       idle: 15s
       interval: 5s
       count: 3
     tcp_user_timeout: 30s
+    on_marked_down: shutdown-sessions
+    drain:
+      deadline: 30s
+    withdraw_after: 1m
+    # allow: everybody
+    accept_proxy: off
+    application_name_add_host: false
     tls:
       mode: passthrough
+    server_tls:
+      sslmode: disable
 admin:
   bind: "127.0.0.1:7000"
 log:
   level: info
   format: text
 workers: auto
+# maxconn: what file descriptors allow
 shutdown_timeout: 30s
 )");
 }
@@ -108,7 +126,7 @@ TEST_CASE("what is printed is read back as it was")
     s.listeners[1].cluster = "other";
     s.listeners[1].role = listener_role::replica;
     s.listeners[1].queue = {3s, 0};
-    s.listeners[1].timeouts = {1s, 2ms, 3h};
+    s.listeners[1].timeouts = {1s, 2ms, 4h, 5s, 3h};
     s.listeners[1].keepalive = {60s, 7s, 9};
     s.listeners[1].tcp_user_timeout = 1ms;
     s.admin.bind = {"::1", 7001};
@@ -120,6 +138,60 @@ TEST_CASE("what is printed is read back as it was")
          {log_level::debug, log_level::info, log_level::warning, log_level::error})
     {
         s.level = level;
+        check_round_trip(s);
+    }
+}
+
+TEST_CASE("limits, access and TLS are read back as they were")
+{
+    settings s = small_settings();
+    s.maxconn = 1;
+    s.clusters[0].default_member.maxconn = 2;
+    s.clusters[0].member_options["a"].maxconn = 3;
+    listener_settings& l = s.listeners[0];
+    l.bind = {{"/run/postgresql/.s.PGSQL.5432", 0}, {"/run/a $b 'c\"", 0}};
+    l.maxconn = 4;
+    l.handshakes = {5, 6};
+    l.drain_deadline = 7s;
+    l.withdraw_after = 0s;
+    l.allow = {{"10.0.0.0", 8}, {"::1", 128}, {"unix", 0}};
+    l.accept_proxy = {{"0.0.0.0", 0}};
+    l.application_name_add_host = true;
+    l.tls = {tls_mode::terminate, "/c $x", "/k", "/ca", tls_version::tls_1_3, true};
+    check_round_trip(s);
+
+    for (const auto mode :
+         {sslmode::allow,
+          sslmode::prefer,
+          sslmode::require,
+          sslmode::verify_full,
+          sslmode::verify_full})
+    {
+        l.server_tls = {mode, "/ca", "/c", "/k"};
+        check_round_trip(s);
+        l.server_tls = {mode, "", "", ""};
+        check_round_trip(s);
+    }
+    l.server_tls = {sslmode::verify_ca, "/ca", "", ""};
+    check_round_trip(s);
+    for (const auto action :
+         {marked_down_action::shutdown_sessions,
+          marked_down_action::drain,
+          marked_down_action::none})
+    {
+        l.on_marked_down = action;
+        check_round_trip(s);
+    }
+}
+
+TEST_CASE("names of members are Patroni's, and survive whatever they are")
+{
+    for (const std::string name : {"null", "1", "a b", "$HOME", "${HOME}", "$$", "a\"b\\c", "a: b"})
+    {
+        CAPTURE(name);
+        settings s = small_settings();
+        s.clusters[0].member_options[name];
+        s.clusters[0].member_options["other"].maxconn = 1;
         check_round_trip(s);
     }
 }

@@ -85,6 +85,16 @@ std::set<std::string> key_paths(const std::string& yaml)
     return out;
 }
 
+void set_unset_keys(listener_settings& listener)
+{
+    listener.maxconn = 5000;
+    listener.allow = {{"10.0.0.0", 8}, {"fd00::", 8}, {"192.0.2.7", 32}, {"unix", 0}};
+    listener.tls.mode = tls_mode::terminate;
+    listener.tls.cert = "/etc/rolegate/server.crt";
+    listener.tls.key = "/etc/rolegate/server.key";
+    listener.server_tls.sslmode = sslmode::verify_full;
+}
+
 // Every optional part is set, so print() shows every key there is.
 settings full_settings()
 {
@@ -101,6 +111,8 @@ settings full_settings()
     cluster.sql.emplace();
     cluster.sql->user = "rolegate";
     cluster.stale_after = 10s;
+    cluster.default_member.maxconn = 100;
+    cluster.member_options["batman"].maxconn = 50;
     s.clusters.push_back(cluster);
     listener_settings listener;
     listener.name = "write";
@@ -111,6 +123,8 @@ settings full_settings()
     listener.bind = {{"*", 5433}};
     listener.role = listener_role::replica;
     s.listeners.push_back(listener);
+    set_unset_keys(s.listeners[0]);
+    s.maxconn = 20000;
     return s;
 }
 
@@ -125,6 +139,13 @@ TEST_CASE("the values of the reference are the defaults")
     expected.clusters[0].dcs.reset();
     expected.clusters[0].sql.reset();
     expected.clusters[0].stale_after.reset();
+    expected.clusters[0].default_member = {};
+    expected.clusters[0].member_options.clear();
+    expected.listeners[0].maxconn.reset();
+    expected.listeners[0].allow.clear();
+    expected.listeners[0].tls = {};
+    expected.listeners[0].server_tls = {};
+    expected.maxconn.reset();
 
     CHECK(load_sound(reference_text()) == expected);
 }

@@ -54,6 +54,11 @@ TEST_CASE("every option is used")
     CHECK(made.value.listeners[0].bind == std::vector<host_port>{{"127.0.0.1", 6432}});
     CHECK(made.value.listeners[1].bind == std::vector<host_port>{{"::1", 6433}});
     CHECK(made.value.admin.bind == host_port{"0.0.0.0", 7001});
+
+    const load_result on_unix = settings_from_seeds({"a:1", "unix:/w", "unix:/r:5433", "*:1"});
+    CHECK(on_unix.problems.empty());
+    CHECK(on_unix.value.listeners[0].bind == std::vector<host_port>{{"/w", 0}});
+    CHECK(on_unix.value.listeners[1].bind == std::vector<host_port>{{"/r/.s.PGSQL.5433", 0}});
 }
 
 TEST_CASE("problems name their option, in the order of the options")
@@ -72,6 +77,12 @@ TEST_CASE("problems name their option, in the order of the options")
         "--write-bind: 'localhost' is not an IP address; a bind takes one, or *\n"
         "--read-bind: expected ADDR:PORT such as *:5432 or [::]:5432, got '*'\n"
         "--admin-bind: expected ADDR:PORT such as *:5432 or [::]:5432, got '5'\n"
+    );
+    CHECK(
+        problems_of({"a:1", "unix:w", "*:1", "unix:/admin"}) ==
+        "--write-bind: a unix socket needs an absolute path such as unix:/run/rolegate/write, got "
+        "'unix:w'\n"
+        "--admin-bind: 'unix:' binds are not supported here by this version yet\n"
     );
     CHECK(
         problems_of({"a:1", "*:1", "127.0.0.1:1", "0.0.0.0:1"}) ==

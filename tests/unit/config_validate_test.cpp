@@ -120,6 +120,39 @@ TEST_CASE("certificate and key come together")
     CHECK(texts(s) == lines{"'key' needs 'cert' beside it"});
 }
 
+TEST_CASE("TLS that ends here needs certificate and key")
+{
+    settings s = sound_settings();
+    s.listeners[0].tls.mode = tls_mode::terminate;
+    CHECK(texts(s) == lines{"'mode: terminate' needs 'cert'", "'mode: terminate' needs 'key'"});
+    s.listeners[0].tls.cert = "server.crt";
+    CHECK(
+        validate(s) ==
+        std::vector<finding>{
+            {{"listeners/write/tls/key", "listeners/write/tls/mode"},
+             "'mode: terminate' needs 'key'"}}
+    );
+    s.listeners[0].tls.key = "server.key";
+    CHECK(validate(s).empty());
+
+    s.listeners[0].server_tls = {sslmode::require, "", "client.crt", ""};
+    CHECK(texts(s) == lines{"'cert' needs 'key' beside it"});
+    s.listeners[0].server_tls = {sslmode::require, "", "", "client.key"};
+    CHECK(texts(s) == lines{"'key' needs 'cert' beside it"});
+    for (const auto mode : {sslmode::verify_ca, sslmode::verify_full})
+    {
+        s.listeners[0].server_tls = {mode, "ca.crt", "client.crt", "client.key"};
+        CHECK(validate(s).empty());
+    }
+    s.listeners[0].server_tls = {sslmode::verify_full, "", "", ""};
+    CHECK(validate(s).empty());
+    s.listeners[0].server_tls = {sslmode::verify_ca, "", "", ""};
+    CHECK(
+        texts(s) ==
+        lines{"'verify-ca' needs 'ca'; the system's store is good for 'verify-full' only"}
+    );
+}
+
 TEST_CASE("a listener names a cluster that exists")
 {
     settings s = sound_settings();
@@ -155,6 +188,10 @@ TEST_CASE("two binds collide when some address and port would belong to both")
         {{"127.0.0.1", 5432}, {"::1", 5432}, false},
         {{"*", 0}, {"*", 0}, false},
         {{"127.0.0.1", 0}, {"127.0.0.1", 0}, false},
+        {{"/run/a", 0}, {"/run/a", 0}, true},
+        {{"/run/a", 0}, {"/run/b", 0}, false},
+        {{"/run/a", 0}, {"*", 0}, false},
+        {{"/.s.PGSQL.5432", 0}, {"*", 5432}, false},
     };
 
     for (const row& r : rows)

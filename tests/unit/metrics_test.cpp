@@ -56,7 +56,7 @@ TEST_CASE("what is counted is exported under the names that dashboards use")
              R"(rolegate_hold_duration_seconds_count{listener="write",result="routed"} 1)",
              R"(rolegate_handshake_rejects_total{listener="write",reason="startup_malformed"} 5)",
              R"(rolegate_sessions_shutdown_total{listener="read",member="pg-2",reason="role_lost"} 9)",
-             R"(rolegate_cancel_requests_total{listener="write",result="forwarded"} 6)",
+             R"(rolegate_cancel_requests_total{listener="write",result="offered"} 6)",
              R"(rolegate_member_role{cluster="main",member="pg-1",role="primary"} 1)",
              R"(rolegate_member_role{cluster="main",member="pg-1",role="replica"} 0)",
              R"(rolegate_member_routable{listener="write",member="pg-1"} 1)",

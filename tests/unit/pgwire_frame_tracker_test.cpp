@@ -179,6 +179,60 @@ TEST_CASE("a stream is at a boundary exactly where its messages end")
     }
 }
 
+TEST_CASE("how much of a message has come and is missing is known at every byte")
+{
+    const byte_vector messages[] = {
+        hex("5a 00000005 49"),
+        hex("31 00000004"),
+        message('D', std::string(300, 'Z')),
+        message('C', "SELECT 1\0"sv),
+    };
+    byte_vector stream;
+    for (const auto& m : messages)
+        stream = stream + m;
+
+    std::size_t begin = 0;
+    for (const auto& m : messages)
+    {
+        for (std::size_t into = 0; into < m.size(); ++into)
+        {
+            const auto prefix = bytes(stream).first(begin + into);
+            const auto left = into == 0 ? 0 : into < 5 ? 5 - into : m.size() - into;
+            for (std::size_t cut = 0; cut <= prefix.size(); ++cut)
+            {
+                CAPTURE(prefix.size());
+                CAPTURE(cut);
+                frame_tracker t;
+                t.feed(prefix.first(cut));
+                t.feed(prefix.subspan(cut));
+                REQUIRE(t.into_message() == into);
+                REQUIRE(t.message_left() == left);
+            }
+        }
+        begin += m.size();
+    }
+}
+
+TEST_CASE("of a lost stream nothing is missing")
+{
+    const auto stream = hex("5a 00000005 49 44 00000003 00");
+    for (std::size_t cut = 0; cut <= stream.size(); ++cut)
+    {
+        CAPTURE(cut);
+        frame_tracker t;
+        t.feed(bytes(stream).first(cut));
+        t.feed(bytes(stream).subspan(cut));
+        REQUIRE(t.lost());
+        CHECK(t.into_message() == 0);
+        CHECK(t.message_left() == 0);
+    }
+}
+
+TEST_CASE("a tracker is small: every session has one")
+{
+    static_assert(sizeof(frame_tracker) <= 24);
+}
+
 TEST_CASE("a length below four loses the stream for good")
 {
     const struct
@@ -230,6 +284,8 @@ TEST_CASE("the largest length is counted down without wrapping")
 
     t.feed(bytes(chunk).first(left - 1));
     CHECK_FALSE(t.at_boundary());
+    CHECK(t.message_left() == 1);
+    CHECK(t.into_message() == std::size_t{0xffffffff});
     t.feed(bytes(chunk).first(1));
     CHECK(state_of(t) == state{true, '\0', false});
     t.feed(hex("5a 00000005 49"));

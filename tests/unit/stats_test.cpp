@@ -68,7 +68,7 @@ TEST_CASE("the workers' copies add up, whatever each of them has met")
     b[0].held = 2;
     b[0].hold_seconds["timeout"].observe(10);
     b[0].handshake_rejects["startup_malformed"] = 1;
-    b[0].cancel_requests["forwarded"] = 1;
+    b[0].cancel_requests["offered"] = 1;
     b[1].session_seconds.observe(3);
 
     worker_stats sum;
@@ -89,7 +89,7 @@ TEST_CASE("the workers' copies add up, whatever each of them has met")
     CHECK(sum[0].hold_seconds["routed"].sum == 1);
     CHECK(sum[0].hold_seconds["timeout"].sum == 10);
     CHECK(sum[0].handshake_rejects["startup_malformed"] == 1);
-    CHECK(sum[0].cancel_requests["forwarded"] == 1);
+    CHECK(sum[0].cancel_requests["offered"] == 1);
     CHECK(sum[1].session_seconds.sum == 3);
 }
 

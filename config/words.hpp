@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// Choices of the configuration file as they are written there, for reading and printing alike.
+// Pure.
+#pragma once
+
+#include "config/settings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string>
+
+namespace rolegate::config
+{
+
+template <typename T> struct word
+{
+    const char* text;
+    T value;
+};
+
+inline constexpr std::array log_level_words{
+    word<log_level>{"debug", log_level::debug},
+    word<log_level>{"info", log_level::info},
+    word<log_level>{"warning", log_level::warning},
+    word<log_level>{"error", log_level::error},
+};
+
+inline constexpr std::array dcs_loss_words{
+    word<dcs_loss>{"rest", dcs_loss::rest},
+    word<dcs_loss>{"fence", dcs_loss::fence},
+};
+
+inline constexpr std::array stale_action_words{
+    word<stale_action>{"refuse_new", stale_action::refuse_new},
+    word<stale_action>{"shutdown_sessions", stale_action::shutdown_sessions},
+};
+
+// HAProxy's spelling, as the other words of member and listener options are.
+inline constexpr std::array marked_down_words{
+    word<marked_down_action>{"shutdown-sessions", marked_down_action::shutdown_sessions},
+    word<marked_down_action>{"drain", marked_down_action::drain},
+    word<marked_down_action>{"none", marked_down_action::none},
+};
+
+inline constexpr std::array tls_mode_words{
+    word<tls_mode>{"passthrough", tls_mode::passthrough},
+    word<tls_mode>{"terminate", tls_mode::terminate},
+};
+
+// PostgreSQL's spelling (ssl_min_protocol_version).
+inline constexpr std::array tls_version_words{
+    word<tls_version>{"TLSv1.2", tls_version::tls_1_2},
+    word<tls_version>{"TLSv1.3", tls_version::tls_1_3},
+};
+
+inline constexpr std::array sslmode_words{
+    word<sslmode>{"disable", sslmode::disable},
+    word<sslmode>{"allow", sslmode::allow},
+    word<sslmode>{"prefer", sslmode::prefer},
+    word<sslmode>{"require", sslmode::require},
+    word<sslmode>{"verify-ca", sslmode::verify_ca},
+    word<sslmode>{"verify-full", sslmode::verify_full},
+};
+
+// Every value has its word in the table.
+template <typename T, std::size_t N>
+[[nodiscard]] std::string word_of(const std::array<word<T>, N>& words, T value)
+{
+    return std::ranges::find(words, value, &word<T>::value)->text;
+}
+
+} // namespace rolegate::config

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "proxy/listener_state.hpp"
+
+#include <utility>
+
+namespace rolegate::proxy
+{
+
+namespace
+{
+
+std::vector<address_range> ranges(const std::vector<config::network>& networks)
+{
+    return {networks.begin(), networks.end()};
+}
+
+} // namespace
+
+listener_state::listener_state(
+    config::listener_settings l,
+    config::cluster_settings c,
+    process_state& p,
+    hold::wake_function wake
+)
+    : settings(std::move(l)), cluster_settings(std::move(c)), process(p),
+      door({settings.queue.max, settings.maxconn}, std::move(wake)),
+      handshakes(settings.handshakes), allowed_(ranges(settings.allow)),
+      proxies_(ranges(settings.accept_proxy))
+{
+}
+
+} // namespace rolegate::proxy

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// What all workers know and share of a listener, and of the process. Outlives them.
+#pragma once
+
+#include "config/settings.hpp"
+#include "proxy/address_range.hpp"
+#include "proxy/cancel_keys.hpp"
+#include "proxy/handshake_count.hpp"
+#include "proxy/hold.hpp"
+
+#include <atomic>
+#include <vector>
+
+namespace rolegate::proxy
+{
+
+struct process_state
+{
+    cancel_keys keys;
+    std::atomic<std::size_t> clients{0};                // accepted and not gone yet
+    std::size_t maxconn = static_cast<std::size_t>(-1); // as many at most
+};
+
+struct listener_state
+{
+    listener_state(
+        config::listener_settings l,
+        config::cluster_settings c,
+        process_state& p,
+        hold::wake_function wake
+    );
+
+    // Clients from there say in a PROXY header for whom they speak.
+    [[nodiscard]] bool demands_proxy_header(const client_address& from) const noexcept
+    {
+        return any_contains(proxies_, from);
+    }
+
+    [[nodiscard]] bool allows(const client_address& from) const noexcept
+    {
+        return allowed_.empty() || any_contains(allowed_, from);
+    }
+
+    const config::listener_settings settings;
+    const config::cluster_settings cluster_settings;
+    process_state& process;
+    std::size_t index = 0;              // in the configuration
+    std::size_t cluster = 0;            // index of its cluster
+    std::atomic<std::uint64_t> turn{0}; // round robin, over all workers
+    hold door;
+    handshake_count handshakes;
+
+private:
+    std::vector<address_range> allowed_;
+    std::vector<address_range> proxies_;
+};
+
+} // namespace rolegate::proxy
