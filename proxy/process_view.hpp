@@ -63,6 +63,7 @@ struct listener_view
     config::listener_settings settings;
     std::vector<std::string> bound; // "0.0.0.0:5432", "[::1]:5432": what the kernel says
     listener_stats stats;           // all workers together
+    bool paused = false;            // an operator holds new clients
 };
 
 struct process_view

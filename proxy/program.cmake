@@ -10,6 +10,7 @@ configure_file(version.hpp.in ${PROJECT_BINARY_DIR}/generated/rolegate_version.h
 add_library(proxy_pages STATIC
     admin/events_json.cpp
     admin/json.cpp
+    admin/operation.cpp
     admin/readiness.cpp
     admin/routes.cpp
     cli/format.cpp
@@ -33,6 +34,7 @@ add_library(proxy STATIC
     cli/client.cpp
     connect.cpp
     descriptors.cpp
+    front.cpp
     listener.cpp
     listener_state.cpp
     listener_tls.cpp

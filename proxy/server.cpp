@@ -5,9 +5,8 @@
 #include "proxy/admin/http_server.hpp"
 #include "proxy/cluster_record.hpp"
 #include "proxy/descriptors.hpp"
-#include "proxy/listener.hpp"
+#include "proxy/front.hpp"
 #include "proxy/log.hpp"
-#include "proxy/worker.hpp"
 #include "proxy/worker_observer.hpp"
 #include "rolegate_version.hpp"
 
@@ -38,7 +37,7 @@ class server final : public health::observer, public worker_observer
 {
 public:
     explicit server(const config::settings& settings);
-    ~server() override { stop_workers(); }
+    ~server() override { stop(); }
 
     int run();
 
@@ -49,18 +48,14 @@ private:
     void sessions_cut(std::size_t cluster, const std::string& member, std::size_t n) override;
     void first_session(std::size_t cluster, const std::string& member) override;
 
-    void make_listener_states();
-    void make_workers();
-    void make_listeners();
-    void load_tls();
     void reload_tls();
     void await_signal();
     void on_signal(int number);
     void begin_shutdown();
     asio::awaitable<void> drain();
-    asio::awaitable<std::size_t> sessions_left();
     asio::awaitable<process_view> gather();
-    void stop_workers();
+    admin::response operate(const admin::operation& o);
+    void stop();
 
     [[nodiscard]] std::size_t cluster_index(const std::string& name) const;
 
@@ -70,14 +65,11 @@ private:
     asio::signal_set signals_{control_, SIGTERM, SIGINT, SIGQUIT};
     asio::steady_timer drain_timer_{control_};
 
-    process_state process_;
-    std::deque<listener_state> listener_states_; // addresses stay
     std::vector<std::unique_ptr<health::monitor>> monitors_;
     std::vector<cluster_record> records_;
     std::vector<health::topology_ptr> told_; // by cluster, as of its last change
     role_history history_;
-    std::vector<std::unique_ptr<worker>> workers_;
-    std::vector<std::unique_ptr<listener>> listeners_;
+    std::optional<front> front_;
     admin::http_server admin_;
     bool shutting_down_ = false;
     bool cut_ = false;
@@ -85,65 +77,25 @@ private:
 
 server::server(const config::settings& settings)
     : settings_(settings), records_(settings.clusters.size()),
-      admin_(control_, settings.admin.bind, [this] { return gather(); })
+      admin_(
+          control_,
+          settings.admin.bind,
+          [this] { return gather(); },
+          [this](const admin::operation& o) { return operate(o); }
+      )
 {
     for (const auto& c : settings_.clusters)
         monitors_.push_back(std::make_unique<health::monitor>(control_, c, *this));
-    process_.maxconn = most_clients(settings_.maxconn);
-    make_listener_states();
-    make_workers();
-    load_tls();
-    make_listeners();
-}
-
-void server::make_listener_states()
-{
-    for (std::size_t i = 0; i < settings_.listeners.size(); ++i)
-    {
-        const auto& l = settings_.listeners[i];
-        const auto cluster = cluster_index(l.cluster);
-        auto& state = listener_states_.emplace_back(
-            l,
-            settings_.clusters[cluster],
-            process_,
-            [this, i](std::size_t worker, ticket whose) { workers_[worker]->wake(i, whose); }
-        );
-        state.index = i;
-        state.cluster = cluster;
-    }
-}
-
-void server::make_workers()
-{
-    const auto count =
-        settings_.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
-    std::vector<health::topology_ptr> beliefs;
     for (const auto& m : monitors_)
-        beliefs.push_back(m->believed());
-    told_ = beliefs;
-    std::vector<listener_state*> states;
-    for (auto& state : listener_states_)
-        states.push_back(&state);
-    for (std::size_t i = 0; i < count; ++i)
-        workers_.push_back(std::make_unique<worker>(i, count, beliefs, states, *this));
-}
-
-// Throws when a file is missing or wrong; then nothing has changed.
-void server::load_tls()
-{
-    std::vector<listener_tls_contexts> made;
-    for (const auto& l : settings_.listeners)
-        made.push_back(make_tls_contexts(l));
-    for (auto& w : workers_)
-        for (std::size_t i = 0; i < made.size(); ++i)
-            w->use_tls(i, made[i]);
+        told_.push_back(m->believed());
+    front_.emplace(settings_, told_, *this);
 }
 
 void server::reload_tls()
 {
     try
     {
-        load_tls();
+        front_->load_tls();
         log::line(log_level::info, "tls_reloaded")
             .text("text", "certificates are read again; other settings need a restart");
     }
@@ -151,16 +103,6 @@ void server::reload_tls()
     {
         log::line(log_level::error, "reload_failed").text("error", e.what());
     }
-}
-
-void server::make_listeners()
-{
-    std::vector<worker*> all;
-    for (const auto& w : workers_)
-        all.push_back(w.get());
-    for (auto& state : listener_states_)
-        listeners_.push_back(std::make_unique<listener>(state, *all[state.index % all.size()], all)
-        );
 }
 
 std::size_t server::cluster_index(const std::string& name) const
@@ -176,26 +118,23 @@ int server::run()
     signals_.add(SIGHUP);
     signals_.add(SIGUSR2);
     await_signal();
-    for (auto& w : workers_)
-        w->start();
     for (auto& m : monitors_)
         m->start();
     admin_.start();
-    for (auto& l : listeners_)
-        l->start();
+    front_->start();
 
     log::line(log_level::info, "started")
         .add("version", version)
-        .add("workers", static_cast<std::int64_t>(workers_.size()))
+        .add("workers", static_cast<std::int64_t>(front_->workers()))
         .add("admin", admin_.bound());
-    for (std::size_t i = 0; i < listeners_.size(); ++i)
-        for (const auto& address : listeners_[i]->bound())
+    for (std::size_t i = 0; i < settings_.listeners.size(); ++i)
+        for (const auto& address : front_->bound(i))
             log::line(log_level::info, "listening")
-                .add("listener", listener_states_[i].settings.name)
+                .add("listener", settings_.listeners[i].name)
                 .add("bind", address);
 
     control_.run();
-    stop_workers();
+    stop();
     log::line(log_level::info, "stopped");
     return 0;
 }
@@ -205,8 +144,7 @@ int server::run()
 void server::on_topology(const health::topology_ptr& t, bool changed)
 {
     const auto cluster = cluster_index(t->cluster);
-    for (auto& w : workers_)
-        w->publish(cluster, t);
+    front_->publish(cluster, t);
     if (!changed)
         return;
 
@@ -284,10 +222,7 @@ void server::on_signal(int number)
 void server::begin_shutdown()
 {
     shutting_down_ = true;
-    for (auto& l : listeners_)
-        l->stop();
-    for (auto& w : workers_)
-        w->begin_shutdown();
+    front_->begin_shutdown();
     asio::co_spawn(
         control_,
         drain(),
@@ -306,7 +241,7 @@ asio::awaitable<void> server::drain()
 {
     const auto cut_at = std::chrono::steady_clock::now() + settings_.shutdown_timeout;
     auto give_up_at = health::time_point::max();
-    while (co_await sessions_left() > 0)
+    while (co_await front_->sessions_left() > 0)
     {
         const auto now = std::chrono::steady_clock::now();
         if (now >= give_up_at)
@@ -314,43 +249,27 @@ asio::awaitable<void> server::drain()
         if ((cut_ || now >= cut_at) && give_up_at == health::time_point::max())
         {
             give_up_at = now + cut_limit;
-            for (auto& w : workers_)
-                w->cut_all();
+            front_->cut_all();
         }
         drain_timer_.expires_after(drain_poll);
         co_await drain_timer_.async_wait(asio::use_awaitable);
     }
 }
 
-asio::awaitable<std::size_t> server::sessions_left()
-{
-    std::size_t left = 0;
-    for (auto& w : workers_)
-        left += co_await asio::co_spawn(w->context(), w->count_sessions(), asio::use_awaitable);
-    co_return left;
-}
-
-void server::stop_workers()
+void server::stop()
 {
     admin_.stop();
     for (auto& m : monitors_)
         m->stop();
-    for (auto& w : workers_)
-        w->stop();
+    if (front_)
+        front_->stop();
 }
 
 // --- what is shown -----------------------------------------------------------------------------
 
 asio::awaitable<process_view> server::gather()
 {
-    worker_stats stats(settings_.listeners.size());
-    for (auto& w : workers_)
-    {
-        const auto copy =
-            co_await asio::co_spawn(w->context(), w->copy_stats(), asio::use_awaitable);
-        merge(stats, copy);
-    }
-
+    const auto stats = co_await front_->stats();
     process_view v;
     v.version = version;
     v.now = std::chrono::steady_clock::now();
@@ -360,9 +279,20 @@ asio::awaitable<process_view> server::gather()
     for (std::size_t i = 0; i < monitors_.size(); ++i)
         v.clusters.push_back(records_[i].view(monitors_[i]->believed()));
     v.changes = {history_.changes().begin(), history_.changes().end()};
-    for (std::size_t i = 0; i < listeners_.size(); ++i)
-        v.listeners.push_back({settings_.listeners[i], listeners_[i]->bound(), stats[i]});
+    for (std::size_t i = 0; i < settings_.listeners.size(); ++i)
+        v.listeners.push_back(
+            {settings_.listeners[i], front_->bound(i), stats[i], front_->paused(i)}
+        );
     co_return v;
+}
+
+admin::response server::operate(const admin::operation& o)
+{
+    const bool pause = o.kind == admin::operation::what::pause;
+    if (!front_->pause(o.listener, pause))
+        return admin::no_such_listener(o.listener);
+    log::line(log_level::info, pause ? "paused" : "resumed").add("listener", o.listener);
+    return admin::done(o);
 }
 
 } // namespace

@@ -89,7 +89,7 @@ template <class Body> void fill(http::response<Body>& out, const response& from,
     out.set(http::field::content_type, from.content_type);
     out.set(http::field::cache_control, "no-store");
     if (from.status == 405)
-        out.set(http::field::allow, "GET, HEAD");
+        out.set(http::field::allow, from.allow);
     out.keep_alive(x.keep_alive);
     out.content_length(from.body.size());
 }
@@ -131,9 +131,11 @@ http_server::http_server(
     asio::io_context& control,
     const config::host_port& bind,
     view_source view,
+    operator_function operate,
     const http_limits& limits
 )
-    : control_(control), acceptor_(control), view_(std::move(view)), limits_(limits)
+    : control_(control), acceptor_(control), bind_(bind), view_(std::move(view)),
+      operate_(std::move(operate)), limits_(limits)
 {
     const auto at = endpoint_of(control, bind);
     acceptor_.open(at.protocol());
@@ -233,11 +235,13 @@ asio::awaitable<void> http_server::serve(tcp::socket socket)
         const auto& request = parser.get();
         const auto method = request.method_string();
         const auto target = request.target();
+        const auto origin = request[http::field::origin];
         x.version = request.version();
         x.head = request.method() == http::verb::head;
         auto page = co_await answer_for(
             std::string_view(method.data(), method.size()),
-            std::string_view(target.data(), target.size())
+            std::string_view(target.data(), target.size()),
+            std::string_view(origin.data(), origin.size())
         );
         x.keep_alive = request.keep_alive() && !stopped_;
         const auto write_error = co_await send(stream, page, x);
@@ -248,13 +252,19 @@ asio::awaitable<void> http_server::serve(tcp::socket socket)
 }
 
 // A fault of ours while a page is made must not end the proxy.
-asio::awaitable<response> http_server::answer_for(std::string_view method, std::string_view target)
+asio::awaitable<response>
+http_server::answer_for(std::string_view method, std::string_view target, std::string_view origin)
 {
     try
     {
         // Whether the process lives must not depend on workers that are busy.
         if (target == "/livez")
             co_return answer(method, target, {});
+        if (const auto asked = find_operation(target))
+        {
+            auto refused = refuse_operation(method, origin, bind_);
+            co_return refused ? *std::move(refused) : operate_(*asked);
+        }
         const auto view = co_await view_();
         co_return answer(method, target, view);
     }

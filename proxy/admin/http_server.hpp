@@ -5,7 +5,7 @@
 #pragma once
 
 #include "config/settings.hpp"
-#include "proxy/admin/routes.hpp"
+#include "proxy/admin/operation.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -35,11 +35,15 @@ public:
     // Gathers what the pages show; awaited once a request.
     using view_source = std::function<boost::asio::awaitable<process_view>()>;
 
+    // Does it, for somebody who may.
+    using operator_function = std::function<response(const operation&)>;
+
     // Binds at once; throws boost::system::system_error when the address is taken.
     http_server(
         boost::asio::io_context& control,
         const config::host_port& bind,
         view_source view,
+        operator_function operate,
         const http_limits& limits = {}
     );
 
@@ -55,11 +59,14 @@ public:
 private:
     boost::asio::awaitable<void> accept_loop();
     boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket);
-    boost::asio::awaitable<response> answer_for(std::string_view method, std::string_view target);
+    boost::asio::awaitable<response>
+    answer_for(std::string_view method, std::string_view target, std::string_view origin);
 
     boost::asio::io_context& control_;
     boost::asio::ip::tcp::acceptor acceptor_;
+    const config::host_port bind_;
     view_source view_;
+    operator_function operate_;
     http_limits limits_;
     std::size_t connections_ = 0;
     std::set<boost::asio::ip::tcp::socket*> waiting_; // for a request

@@ -173,6 +173,7 @@ json::object status_of(const process_view& view, const listener_view& l)
     o["role"] = role_word(l.settings.role);
     o["sessions"] = sessions;
     o["held"] = l.stats.held;
+    o["paused"] = l.paused;
     o["members"] = std::move(members);
     return o;
 }
@@ -328,6 +329,11 @@ std::string explain_json(const process_view& view, std::string_view only)
     all["clusters"] = std::move(clusters);
     all["listeners"] = std::move(listeners);
     return as_text(all);
+}
+
+std::string paused_json(std::string_view listener, bool paused)
+{
+    return as_text({{"listener", listener}, {"paused", paused}});
 }
 
 std::string error_json(std::string_view text)

@@ -16,6 +16,9 @@ namespace rolegate::proxy::admin
 // Every verdict with its rule, reason and evidence; for one listener when `only` is not empty.
 [[nodiscard]] std::string explain_json(const process_view& view, std::string_view only);
 
+// {"listener": NAME, "paused": BOOL}
+[[nodiscard]] std::string paused_json(std::string_view listener, bool paused);
+
 // {"error": text}
 [[nodiscard]] std::string error_json(std::string_view text);
 

@@ -64,11 +64,6 @@ const listener_view* find_listener(const process_view& view, std::string_view na
     return nullptr;
 }
 
-response no_such_listener(std::string_view name)
-{
-    return error(404, "no listener is named '" + printable(name) + "'");
-}
-
 response readyz(const process_view& view, std::string_view only)
 {
     std::string problems;
@@ -119,6 +114,11 @@ std::optional<response> find_page(std::string_view path, const process_view& vie
 }
 
 } // namespace
+
+response no_such_listener(std::string_view name)
+{
+    return error(404, "no listener is named '" + printable(name) + "'");
+}
 
 response answer(std::string_view method, std::string_view target, const process_view& view)
 {

@@ -16,7 +16,10 @@ struct response
     int status = 200;
     std::string content_type = "text/plain; charset=utf-8";
     std::string body;
+    std::string allow = "GET, HEAD"; // told with status 405
 };
+
+[[nodiscard]] response no_such_listener(std::string_view name);
 
 [[nodiscard]] response
 answer(std::string_view method, std::string_view target, const process_view& view);

@@ -51,7 +51,7 @@ place parse_place(const std::string& base)
 asio::awaitable<void> exchange(
     tcp::resolver::results_type to,
     health::http_target target,
-    std::string path,
+    health::http_request request,
     std::chrono::milliseconds limit,
     http_answer& out
 )
@@ -64,21 +64,17 @@ asio::awaitable<void> exchange(
         out.error = co_await connection.open(target, limit);
         if (!out.error.empty())
             continue;
-        health::http_request request;
-        request.path = path;
-        request.last = true;
-        request.largest_answer = max_answer;
-        auto answer = co_await connection.ask(std::move(request), limit);
+        auto answer = co_await connection.ask(request, limit);
         out = {answer.status, std::move(answer.body), std::move(answer.error)};
         co_return;
     }
 }
 
-} // namespace
-
 http_answer
-http_get(const std::string& base, const std::string& path, std::chrono::milliseconds limit)
+send(const std::string& base, health::http_request request, std::chrono::milliseconds limit)
 {
+    request.last = true;
+    request.largest_answer = max_answer;
     http_answer out;
     const auto p = parse_place(base);
     if (!p.error.empty())
@@ -101,7 +97,7 @@ http_get(const std::string& base, const std::string& path, std::chrono::millisec
     target.host = p.host_header;
     asio::co_spawn(
         ctx,
-        exchange(to, std::move(target), path, limit, out),
+        exchange(to, std::move(target), std::move(request), limit, out),
         [](std::exception_ptr e)
         {
             if (e)
@@ -110,6 +106,25 @@ http_get(const std::string& base, const std::string& path, std::chrono::millisec
     );
     ctx.run();
     return out;
+}
+
+} // namespace
+
+http_answer
+http_get(const std::string& base, const std::string& path, std::chrono::milliseconds limit)
+{
+    health::http_request request;
+    request.path = path;
+    return send(base, std::move(request), limit);
+}
+
+http_answer
+http_post(const std::string& base, const std::string& path, std::chrono::milliseconds limit)
+{
+    health::http_request request;
+    request.path = path;
+    request.body = "{}";
+    return send(base, std::move(request), limit);
 }
 
 } // namespace rolegate::proxy::cli

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// One GET to the admin HTTP of a running proxy.
+// One request to the admin HTTP of a running proxy.
 #pragma once
 
 #include <chrono>
@@ -20,5 +20,9 @@ struct http_answer
 // for the look-up of a host name. Never asks a proxy of the environment (HTTP_PROXY).
 [[nodiscard]] http_answer
 http_get(const std::string& base, const std::string& path, std::chrono::milliseconds limit);
+
+// The same, to have something done.
+[[nodiscard]] http_answer
+http_post(const std::string& base, const std::string& path, std::chrono::milliseconds limit);
 
 } // namespace rolegate::proxy::cli

@@ -41,7 +41,7 @@ struct arguments
 {
     source from;
     std::string admin = "http://127.0.0.1:7000";
-    std::string listener; // explain; "" = all
+    std::string listener; // explain: "" = all
     bool print = false;
     bool json = false;
     bool watch = false;
@@ -163,6 +163,12 @@ int events(const arguments& args)
     return show({args.admin, "/api/v1/events", args.json ? nullptr : events_text});
 }
 
+int operate(const arguments& args, const char* verb)
+{
+    const query q{args.admin, "/api/v1/listeners/" + args.listener + "/" + verb, nullptr, true};
+    return show(q);
+}
+
 // The proxy's rule for names (config/reference.yaml): whatever else would spoil the request.
 std::string bad_listener_name(const std::string& name)
 {
@@ -201,6 +207,19 @@ int run_command(int argc, char** argv)
     add_admin(*events_it, args.admin);
     events_it->add_flag("--json", args.json, "The API's JSON instead of a list");
 
+    const auto add_operation = [&](const char* verb, const char* what)
+    {
+        auto* command = app.add_subcommand(verb, what);
+        command->add_option("listener", args.listener, "Which one")
+            ->type_name("LISTENER")
+            ->check(bad_listener_name)
+            ->required();
+        add_admin(*command, args.admin);
+        return command;
+    };
+    auto* pause_it = add_operation("pause", "Hold a listener's new clients at the door");
+    auto* resume_it = add_operation("resume", "Let them in again");
+
     auto* version_it = app.add_subcommand("version", "Version, build, library versions");
 
     try
@@ -222,6 +241,10 @@ int run_command(int argc, char** argv)
         return explain(args);
     if (events_it->parsed())
         return events(args);
+    if (pause_it->parsed())
+        return operate(args, "pause");
+    if (resume_it->parsed())
+        return operate(args, "resume");
     if (version_it->parsed())
         std::cout << version_text();
     return ok;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// The command line: `rolegate run|check|status|explain|events|version`. Exit codes: 0 done, 1
-// failed at run time, 2 configuration or usage error.
+// The command line: `rolegate run|check|status|explain|events|pause|resume|version`. Exit codes: 0
+// done, 1 failed at run time, 2 configuration or usage error.
 #pragma once
 
 namespace rolegate::proxy::cli

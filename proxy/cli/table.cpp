@@ -166,7 +166,7 @@ std::string listener_table(const json::value& status)
              text_at(l, "cluster"),
              text_at(l, "role"),
              text_at(l, "sessions"),
-             text_at(l, "held"),
+             text_at(l, "held") + (at(l, "paused") == true ? " (paused)" : ""),
              list_at(l, "members")}
         );
     }

@@ -43,7 +43,8 @@ std::string refusal(const http_answer& answer)
 
 shown fetch(const query& q, std::chrono::milliseconds at_most)
 {
-    const auto answer = http_get(q.admin, q.path, at_most);
+    const auto ask = q.post ? http_post : http_get;
+    const auto answer = ask(q.admin, q.path, at_most);
     if (!answer.error.empty())
         return {
             "",

@@ -13,6 +13,7 @@ struct query
     std::string admin; // URL of the admin HTTP
     std::string path;
     std::string (*render)(const std::string& json); // nullptr: the JSON as it is
+    bool post = false;                              // something is to be done
 };
 
 // Prints the answer; returns the exit code. Errors go to stderr.

@@ -66,7 +66,9 @@ public:
     explicit running_server(
         const http_limits& limits = {}, http_server::view_source view = good_view
     )
-        : server_(ctx_, config::host_port{"127.0.0.1", 0}, std::move(view), limits)
+        : server_(
+              ctx_, config::host_port{"127.0.0.1", 0}, std::move(view), proxy::admin::done, limits
+          )
     {
         const auto bound = server_.bound();
         port_ = static_cast<std::uint16_t>(std::stoi(bound.substr(bound.rfind(':') + 1)));
@@ -429,7 +431,8 @@ TEST_CASE("an answer under way when the server stops is still given, as the last
         {
             while_gathering();
             return good_view();
-        }
+        },
+        proxy::admin::done
     );
     while_gathering = [&] { server.stop(); };
     const auto url = "http://" + server.bound();
@@ -477,9 +480,38 @@ TEST_CASE("an address that is taken is an error at once")
 
     CHECK(server.bound() == "127.0.0.1:" + std::to_string(server.port()));
     CHECK_THROWS_AS(
-        http_server(ctx, config::host_port{"127.0.0.1", server.port()}, good_view),
+        http_server(
+            ctx, config::host_port{"127.0.0.1", server.port()}, good_view, proxy::admin::done
+        ),
         boost::system::system_error
     );
+}
+
+TEST_CASE("the command line's client has something done, once a request")
+{
+    running_server server;
+
+    const auto paused =
+        proxy::cli::http_post(url_of(server), "/api/v1/listeners/write/pause", patience());
+    const auto read =
+        proxy::cli::http_get(url_of(server), "/api/v1/listeners/write/pause", patience());
+
+    CHECK(paused.status == 200);
+    CHECK(paused.body.find(R"("paused":true)") != std::string::npos);
+    CHECK(read.status == 405);
+}
+
+TEST_CASE("a web page in a browser on this host has nothing done")
+{
+    running_server server;
+    client c(server);
+
+    c.send(
+        "POST /api/v1/listeners/write/pause HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.example\r\n"
+        "Content-Length: 0\r\nConnection: close\r\n\r\n"
+    );
+
+    CHECK(c.read_to_end().find("HTTP/1.1 403 ") == 0);
 }
 
 TEST_CASE("the command line's client reads a page")

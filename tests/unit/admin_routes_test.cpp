@@ -73,9 +73,9 @@ TEST_CASE("the status has what scripts rely on")
     CHECK(members[2].at("reason") == "does not answer");
     CHECK(status.at("listeners") == boost::json::parse(R"({
         "write": {"bind": ["0.0.0.0:5432"], "cluster": "main", "role": "primary",
-                  "sessions": 3, "held": 1, "members": ["pg-1"]},
+                  "sessions": 3, "held": 1, "paused": false, "members": ["pg-1"]},
         "read": {"bind": ["0.0.0.0:5433"], "cluster": "main", "role": "replica",
-                 "sessions": 5, "held": 0, "members": ["pg-2"]}})"));
+                 "sessions": 5, "held": 0, "paused": false, "members": ["pg-2"]}})"));
 }
 
 TEST_CASE("in a stale view nobody is routable, and the status says so")

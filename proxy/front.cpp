@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "proxy/front.hpp"
+
+#include "proxy/descriptors.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <thread>
+
+namespace rolegate::proxy
+{
+
+namespace asio = boost::asio;
+
+front::front(
+    const config::settings& settings,
+    const std::vector<health::topology_ptr>& first_beliefs,
+    worker_observer& observer
+)
+{
+    process_.maxconn = most_clients(settings.maxconn);
+    make_states(settings);
+    make_workers(settings, first_beliefs, observer);
+    load_tls();
+    std::vector<worker*> all;
+    for (const auto& w : workers_)
+        all.push_back(w.get());
+    for (auto& state : states_)
+        listeners_.push_back(std::make_unique<listener>(state, *all[state.index % all.size()], all)
+        );
+}
+
+void front::make_states(const config::settings& settings)
+{
+    for (std::size_t i = 0; i < settings.listeners.size(); ++i)
+    {
+        const auto& l = settings.listeners[i];
+        const auto cluster =
+            std::ranges::find(settings.clusters, l.cluster, &config::cluster_settings::name);
+        auto& state = states_.emplace_back(
+            l,
+            *cluster,
+            process_,
+            [this, i](std::size_t worker, ticket whose) { workers_[worker]->wake(i, whose); }
+        );
+        state.index = i;
+        state.cluster = static_cast<std::size_t>(cluster - settings.clusters.begin());
+    }
+}
+
+void front::make_workers(
+    const config::settings& settings,
+    const std::vector<health::topology_ptr>& beliefs,
+    worker_observer& observer
+)
+{
+    const auto count = settings.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
+    std::vector<listener_state*> states;
+    for (auto& state : states_)
+        states.push_back(&state);
+    for (std::size_t i = 0; i < count; ++i)
+        workers_.push_back(std::make_unique<worker>(i, count, beliefs, states, observer));
+}
+
+void front::start()
+{
+    for (auto& w : workers_)
+        w->start();
+    for (auto& l : listeners_)
+        l->start();
+}
+
+void front::publish(std::size_t cluster, const health::topology_ptr& t)
+{
+    for (auto& w : workers_)
+        w->publish(cluster, t);
+}
+
+void front::load_tls()
+{
+    std::vector<listener_tls_contexts> made;
+    for (const auto& state : states_)
+        made.push_back(make_tls_contexts(state.settings));
+    for (auto& w : workers_)
+        for (std::size_t i = 0; i < made.size(); ++i)
+            w->use_tls(i, made[i]);
+}
+
+bool front::pause(std::string_view listener, bool paused)
+{
+    const auto named = [listener](const listener_state& s) { return s.settings.name == listener; };
+    const auto found = std::ranges::find_if(states_, named);
+    if (found == states_.end())
+        return false;
+    paused ? found->door.pause() : found->door.resume();
+    return true;
+}
+
+void front::begin_shutdown()
+{
+    for (auto& l : listeners_)
+        l->stop();
+    for (auto& w : workers_)
+        w->begin_shutdown();
+}
+
+void front::cut_all()
+{
+    for (auto& w : workers_)
+        w->cut_all();
+}
+
+void front::stop()
+{
+    for (auto& w : workers_)
+        w->stop();
+}
+
+asio::awaitable<std::size_t> front::sessions_left()
+{
+    std::size_t left = 0;
+    for (auto& w : workers_)
+        left += co_await asio::co_spawn(w->context(), w->count_sessions(), asio::use_awaitable);
+    co_return left;
+}
+
+asio::awaitable<worker_stats> front::stats()
+{
+    worker_stats sum(states_.size());
+    for (auto& w : workers_)
+    {
+        const auto copy =
+            co_await asio::co_spawn(w->context(), w->copy_stats(), asio::use_awaitable);
+        merge(sum, copy);
+    }
+    co_return sum;
+}
+
+} // namespace rolegate::proxy

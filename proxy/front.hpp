@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// What clients meet: the listeners, the workers that serve them, and what those share. Made and
+// called on the control thread; knows nothing of how a topology comes about.
+#pragma once
+
+#include "health/topology.hpp"
+#include "proxy/listener.hpp"
+#include "proxy/worker.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rolegate::proxy
+{
+
+class front
+{
+public:
+    // Binds at once. Throws std::runtime_error: an address is taken, a certificate cannot be used.
+    front(
+        const config::settings& settings,
+        const std::vector<health::topology_ptr>& first_beliefs, // by cluster
+        worker_observer& observer
+    );
+
+    void start();
+    void publish(std::size_t cluster, const health::topology_ptr& t);
+
+    // Reads certificates and keys again, for sessions yet to come. Throws when a file is missing or
+    // wrong; then nothing has changed.
+    void load_tls();
+
+    // Holds the new clients of a listener, or lets them in again. False: there is none.
+    [[nodiscard]] bool pause(std::string_view listener, bool paused);
+
+    void begin_shutdown(); // no new clients; sessions end when they are idle
+    void cut_all();
+    void stop(); // whatever is left is thrown away
+
+    [[nodiscard]] std::size_t workers() const noexcept { return workers_.size(); }
+    [[nodiscard]] boost::asio::awaitable<std::size_t> sessions_left();
+    [[nodiscard]] boost::asio::awaitable<worker_stats> stats();
+
+    // By the listener's index.
+    [[nodiscard]] std::vector<std::string> bound(std::size_t i) const
+    {
+        return listeners_[i]->bound();
+    }
+    [[nodiscard]] bool paused(std::size_t i) const { return states_[i].door.paused(); }
+
+private:
+    void make_states(const config::settings& settings);
+    void make_workers(
+        const config::settings& settings,
+        const std::vector<health::topology_ptr>& beliefs,
+        worker_observer& observer
+    );
+
+    process_state process_;
+    std::deque<listener_state> states_; // addresses stay
+    std::vector<std::unique_ptr<worker>> workers_;
+    std::vector<std::unique_ptr<listener>> listeners_;
+};
+
+} // namespace rolegate::proxy
