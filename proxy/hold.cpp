@@ -48,6 +48,12 @@ bool hold::paused() const
     return paused_;
 }
 
+hold::turn hold::waits_for() const
+{
+    const lock held_lock(mutex_);
+    return paused_ ? turn::paused : waits_for_;
+}
+
 // --- under the lock ----------------------------------------------------------------------------
 
 hold::turn hold::try_enter(visit& v, const choose_function& choose)
@@ -57,11 +63,11 @@ hold::turn hold::try_enter(visit& v, const choose_function& choose)
     if (!waiting_.empty() && waiting_.begin()->first < v.ticket_)
         return turn::behind;
     if (limits_.maxconn && sessions_ >= *limits_.maxconn)
-        return turn::full;
+        return waits_for_ = turn::full;
     const room now(*this);
     const auto member = choose(now);
     if (member.empty())
-        return now.somebody_full_ ? turn::full : turn::no_member;
+        return waits_for_ = now.somebody_full_ ? turn::full : turn::no_member;
     take_places(v, member);
     return turn::entered;
 }

@@ -105,6 +105,9 @@ public:
         queue_full, // does not wait
     };
 
+    // What the first of those that wait waits for, and with it all behind it.
+    [[nodiscard]] turn waits_for() const;
+
 private:
     struct places
     {
@@ -125,6 +128,7 @@ private:
     mutable std::mutex mutex_; // of everything below
     ticket drawn_ = 0;
     bool paused_ = false;
+    turn waits_for_ = turn::no_member;
     std::map<ticket, std::size_t> waiting_; // their workers
     member_map members_;
     std::atomic<std::size_t> held_{0}; // written under the lock

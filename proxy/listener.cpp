@@ -32,6 +32,9 @@ using boost::system::error_code;
 // Out of descriptors or memory, or at maxconn: clients wait in the kernel's queue meanwhile.
 constexpr auto accept_pause = 100ms;
 
+// One line for the whole time that it lasts.
+constexpr auto tell_again_after = 10s;
+
 tcp::endpoint tcp_endpoint(const config::host_port& bind)
 {
     if (bind.host == "*")
@@ -61,6 +64,8 @@ void remove_dead_socket(asio::io_context& context, const std::string& path)
         return;
     unix_protocol::socket probe(context);
     error_code ec;
+    probe.open(unix_protocol(), ec);
+    probe.non_blocking(true, ec); // its owner may be too busy to accept
     probe.connect(unix_protocol::endpoint(path), ec);
     if (ec == asio::error::connection_refused)
         ::unlink(path.c_str());
@@ -77,9 +82,15 @@ listener::listener(listener_state& state, worker& home, std::vector<worker*> all
 
 listener::~listener()
 {
-    for (const auto& s : sockets_)
-        if (!s.path.empty())
-            ::unlink(s.path.c_str());
+    remove_files();
+}
+
+// Before their sockets are closed: afterwards a file of this name may be somebody else's.
+void listener::remove_files()
+{
+    for (auto& s : sockets_)
+        if (const auto path = std::exchange(s.path, {}); !path.empty())
+            ::unlink(path.c_str());
 }
 
 void listener::open_socket(const config::host_port& bind)
@@ -119,6 +130,7 @@ void listener::open_socket(const config::host_port& bind)
     }
     catch (const boost::system::system_error& e)
     {
+        remove_files();
         throw std::runtime_error(
             "listener '" + state_.settings.name + "' cannot listen on " + text_of(bind) + ": " +
             e.code().message()
@@ -146,6 +158,7 @@ void listener::stop()
         [this]
         {
             stopped_ = true;
+            remove_files();
             error_code ignored;
             for (auto& s : sockets_)
             {
@@ -178,7 +191,6 @@ void listener::accept_next(socket& s)
         {
             if (!ec)
             {
-                s.pausing = false;
                 accepted(to, std::move(client), peer_from(s.from.data()));
             }
             else if (!stopped_ && !withdrawn_ && ec != asio::error::operation_aborted && ec != asio::error::connection_aborted)
@@ -188,10 +200,10 @@ void listener::accept_next(socket& s)
     );
 }
 
-// One line for the whole time that it lasts.
 void listener::accept_later(socket& s, const std::string& why)
 {
-    if (!std::exchange(s.pausing, true))
+    const auto now = std::chrono::steady_clock::now();
+    if (now - std::exchange(s.told, now) >= tell_again_after)
         log::line(config::log_level::warning, "accept_failed")
             .add("listener", state_.settings.name)
             .text("error", why);
@@ -201,6 +213,8 @@ void listener::accept_later(socket& s, const std::string& why)
 
 void listener::accepted(worker& to, protocol::socket client, const peer& from)
 {
+    // Here and not where it goes to: the next is accepted before that worker has looked.
+    ++state_.process.clients;
     if (&to == &home_)
         return to.start_session(std::move(client), state_, from);
     asio::post(
@@ -233,8 +247,9 @@ void listener::on_look()
         withdraw();
 }
 
-// Linux: a listening socket that is shut down stays bound, so nobody else can take the port, and
-// refuses connects until it listens again.
+// Linux: a listening socket that is shut down stays bound and refuses connects until it listens
+// again. Nobody else can take the port while the address is not to be reused; it must be again
+// before it listens, because of the sessions that go on.
 void listener::withdraw()
 {
     withdrawn_ = true;
@@ -244,6 +259,7 @@ void listener::withdraw()
             continue; // a unix socket cannot come back, and leads to no other host
         ::shutdown(s.accepting.native_handle(), SHUT_RD);
         error_code ignored;
+        s.accepting.set_option(tcp::acceptor::reuse_address(false), ignored);
         s.accepting.cancel(ignored);
     }
     log::line(config::log_level::warning, "withdrawn")
@@ -268,6 +284,8 @@ bool listener::listen_again()
     for (auto& s : sockets_)
     {
         error_code ec;
+        if (s.path.empty())
+            s.accepting.set_option(tcp::acceptor::reuse_address(true), ec);
         s.accepting.listen(asio::socket_base::max_listen_connections, ec);
         if (!ec)
             continue;

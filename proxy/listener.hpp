@@ -53,8 +53,8 @@ private:
         acceptor accepting;
         boost::asio::steady_timer pause;
         protocol::endpoint from; // the client being accepted
-        std::string path;        // of a unix socket, removed at the end
-        bool pausing = false;    // out of descriptors, and it was said so
+        std::string path;        // of a unix socket, until the file is removed
+        time_point told{};       // when it was last said that none can be accepted
         bool accepts = false;    // an accept or a pause is under way
     };
 
@@ -62,6 +62,7 @@ private:
     void accept_next(socket& s);
     void accept_later(socket& s, const std::string& why);
     void accepted(worker& to, protocol::socket client, const peer& from);
+    void remove_files();
     void withdraw();
     void come_back();
     [[nodiscard]] bool listen_again();

@@ -162,7 +162,11 @@ void relay::observe(flow& f, std::span<const std::byte> seen)
         terminated_ = ends_with_terminate(seen);
         return;
     }
+    // Which Syncs came within the COPY is not known; but what was asked before its end is answered.
+    const bool copied = answers_.in_copy_in();
     answers_.feed(seen);
+    if (copied && !answers_.in_copy_in())
+        ignored_ = requests_.counted() + 1 - answers_.counted();
     if (!key_)
         return;
     key_->feed(seen);
@@ -271,26 +275,22 @@ void relay::waited()
 
 bool relay::idle() const noexcept
 {
-    return seems_idle() && !busy();
-}
-
-bool relay::seems_idle() const noexcept
-{
-    return readable_ && answers_.ready_status() == 'I' && requests_.at_boundary();
+    return readable_ && answers_.ready_status() == 'I' && requests_.at_boundary() && !busy();
 }
 
 // The first ReadyForQuery answers the StartupMessage, which is not counted.
 bool relay::busy() const noexcept
 {
-    return readable_ && requests_.counted() + 1 != answers_.counted();
+    return readable_ && requests_.counted() + 1 - ignored_ != answers_.counted();
 }
 
 std::string relay::take_unsent()
 {
-    const auto& f = from_server_;
+    auto& f = from_server_;
     std::string unsent;
     if (f.parked)
         unsent.assign(reinterpret_cast<const char*>(f.parked.get()) + f.begin, f.end - f.begin);
+    buffers_.give_back(std::move(f.parked));
     can_speak_ = readable_ && !answers_.lost();
     if (!can_speak_ || answers_.at_boundary())
         return unsent;

@@ -81,12 +81,10 @@ public:
     // Readable, with nothing of a query or a transaction under way.
     [[nodiscard]] bool idle() const noexcept;
 
-    // The same, as far as the last message tells: requests and answers did not come out even, which
-    // COPY in the extended protocol does.
-    [[nodiscard]] bool seems_idle() const noexcept;
-
     // Readable, and the server has not answered everything yet.
     [[nodiscard]] bool busy() const noexcept;
+
+    [[nodiscard]] bool server_ended() const noexcept { return from_server_.ended; }
 
     // When the side last sent a byte.
     [[nodiscard]] tick client_heard() const noexcept { return from_client_.heard; }
@@ -141,6 +139,7 @@ private:
     pgwire::frame_tracker requests_{pgwire::frame_tracker::side::client};
     pgwire::frame_tracker answers_{pgwire::frame_tracker::side::server};
     std::unique_ptr<pgwire::backend_key> key_; // until it has been seen
+    std::uint32_t ignored_ = 0; // Syncs within COPY, which the server does not answer
     bool readable_ = false;
     bool terminated_ = false; // the client's last message was Terminate
     bool tells_idle_ = false;

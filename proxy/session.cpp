@@ -44,7 +44,6 @@ session::session(worker& w, listener_state& l, std::uint64_t id, socket client, 
       opening_(std::make_unique<opening>(w.context().get_executor())),
       accepted_(std::chrono::steady_clock::now())
 {
-    ++l.process.clients;
     tune(client_.raw(), l.settings);
 }
 
@@ -108,7 +107,13 @@ asio::awaitable<bool> session::establish()
                 co_return false;
             continue; // the next packet comes inside TLS, or in clear text after an N
         }
+        clear_deadline();
         opening_->counted.end();
+        // Whether there is TLS has been settled with us: no server is asked again, and what comes
+        // unread would pass `required` and `ca` by.
+        const bool settled = step == handshake::next::startup || step == handshake::next::opaque;
+        if (ends_tls() && settled && opening_->hands.kind() != pgwire::first_packet::startup)
+            co_return fail(errc::startup_malformed);
         if (step == handshake::next::startup)
             co_return co_await start_up();
         if (step == handshake::next::opaque)
@@ -176,6 +181,10 @@ asio::awaitable<bool> session::start_up()
     if (l.application_name_add_host)
         startup = pgwire::with_application_name_host(startup, peer_.text());
 
+    // The client has asked this server for TLS and was told N: whoever insists on TLS to servers
+    // asks again.
+    if (l.server_tls.sslmode >= config::sslmode::require)
+        server_.close();
     auto& answer = opening_->answer;
     for (;;)
     {
@@ -212,7 +221,10 @@ asio::awaitable<bool> session::pass_on_unread()
         const auto data = opening_->hands.packet();
         const bool told = co_await tell_server(data);
         if (told)
+        {
+            visit_.connected();
             co_return true;
+        }
         if (why_ != errc::none)
             co_return false;
         lose_server();
@@ -253,6 +265,8 @@ void session::on_backend_key(pgwire::bytes key)
 
 void session::on_half_closed()
 {
+    if (relay_->server_ended())
+        visit_.leave(); // its place is free, however long the client stays
     set_deadline(deadline::peer_fin, listener_.settings.timeouts.client_fin);
     worker_.watch(*this);
 }
@@ -269,8 +283,10 @@ void session::on_relay_end(errc why)
     if (relay_->can_say_last_words())
         words += last_words();
     finish();
+    // Nobody listens any more, or there is nothing to say.
+    const auto& i = info(why_);
     const bool client_done =
-        why_ == errc::none || why_ == errc::server_ended || info(why_).who == side::client;
+        why_ == errc::none || why_ == errc::server_ended || (i.who == side::client && !i.sqlstate);
     if (client_done)
         return worker_.remove(*this);
     worker_.watch(*this);

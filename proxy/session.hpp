@@ -69,6 +69,9 @@ public:
     // End now, whatever is under way.
     void end(errc why);
 
+    // Which of the worker's lists it is in: that of those which wait for something, or relay.
+    bool waits = true;
+
     [[nodiscard]] const listener_state& listener() const noexcept { return listener_; }
     [[nodiscard]] const std::string& member() const noexcept { return member_; }
 
@@ -167,8 +170,7 @@ private:
     time_point routed_{};                              // a server was connected
     std::chrono::steady_clock::duration waited_{};     // tw
     std::chrono::steady_clock::duration connecting_{}; // tc
-    std::uint64_t quiet_at_ = ~0ULL; // bytes from the client at the last look for idleness
-    std::uint64_t opening_in_ = 0;   // bytes that passed before the relay
+    std::uint64_t opening_in_ = 0;                     // bytes that passed before the relay
     std::uint64_t opening_out_ = 0;
 };
 

@@ -123,7 +123,6 @@ asio::awaitable<bool> session::accept_encryption()
     if (early && !(tls && pgwire::begins_tls(*early)))
         co_return fail(errc::bytes_before_tls);
     const std::byte answer{static_cast<unsigned char>(tls ? 'S' : 'N')};
-    set_deadline(deadline::handshake, listener_.settings.timeouts.handshake);
     const auto [ec, sent] = co_await client_.write(std::span(&answer, 1));
     if (why_ != errc::none)
         co_return false;
@@ -141,7 +140,6 @@ asio::awaitable<bool> session::secure_client()
 {
     auto context = worker_.tls_of(listener_).client;
     const auto problem = co_await client_.accept_tls(std::move(context));
-    clear_deadline();
     if (why_ != errc::none)
         co_return false;
     if (problem)
@@ -170,7 +168,9 @@ asio::awaitable<bool> session::read_packet()
 {
     auto& hands = opening_->hands;
     phase_ = phase::handshake;
-    set_deadline(deadline::handshake, listener_.settings.timeouts.handshake);
+    // From the accept to the whole first packet, TLS of ours included; and again after an N.
+    if (deadline_ != deadline::handshake)
+        set_deadline(deadline::handshake, listener_.settings.timeouts.handshake);
     while (hands.step() == handshake::next::read)
     {
         const auto [ec, n] = co_await client_.read_some(hands.room());
@@ -181,7 +181,6 @@ asio::awaitable<bool> session::read_packet()
         opening_in_ += n;
         hands.filled(n);
     }
-    clear_deadline();
     co_return true;
 }
 

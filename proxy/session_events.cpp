@@ -121,7 +121,8 @@ void session::leave_when_idle(errc why, std::optional<time_point> by)
     }
     relay_->tell_when_idle();
     worker_.watch(*this);
-    try_to_leave(std::chrono::steady_clock::now());
+    if (relay_->idle())
+        on_idle();
 }
 
 void session::on_idle()
@@ -136,17 +137,14 @@ void session::try_to_leave(time_point now)
         return;
     if (now >= leave_by_)
         return end_at_boundary(leaving_);
-    // Two looks with nothing between them, where the count of requests and answers cannot tell.
-    const auto bytes = relay_->bytes_in();
-    const bool quiet = std::exchange(quiet_at_, bytes) == bytes;
-    if (relay_->idle() || (quiet && relay_->seems_idle()))
+    if (relay_->idle())
         end(leaving_);
 }
 
 int session::watched_client() noexcept
 {
-    const bool waits = opening_ && why_ == errc::none && phase_ != phase::handshake;
-    return waits ? client_.raw().native_handle() : -1;
+    const bool unread = opening_ && why_ == errc::none && phase_ != phase::handshake;
+    return unread ? client_.raw().native_handle() : -1;
 }
 
 void session::on_client_gone(time_point now)

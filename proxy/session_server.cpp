@@ -133,7 +133,6 @@ asio::awaitable<bool> session::go_to_member()
         );
         co_return false;
     }
-    visit_.connected();
     const bool readable = opening_->hands.step() == handshake::next::startup;
     if (!readable || m->address.starts_with('/') || !wants_server_tls(member_))
         co_return true;
@@ -187,7 +186,7 @@ asio::awaitable<bool> session::hold_for(hold::turn why, time_point until)
     end_hold("timeout");
     if (!o.refusals.empty())
         co_return fail(o.refused_why);
-    co_return fail(end_of(why));
+    co_return fail(end_of(listener_.door.waits_for()));
 }
 
 void session::end_hold(const char* result)
@@ -324,7 +323,11 @@ asio::awaitable<bool> session::ask_server(pgwire::bytes data)
     const bool told = co_await tell_server(data);
     if (!told)
         co_return false;
-    co_return co_await hear_server(1);
+    const bool heard = co_await hear_server(1);
+    // Its process has been forked: the next may come. Before that it would only add to the crowd.
+    if (heard)
+        visit_.connected();
+    co_return heard;
 }
 
 asio::awaitable<bool> session::tell_server(pgwire::bytes data)

@@ -111,12 +111,17 @@ void worker::remove(session& s)
 
 void worker::watch(session& s)
 {
+    // To the end of the list it is in already would be to the end of a walk through it, again and
+    // again.
+    if (std::exchange(s.waits, true))
+        return;
     s.unlink();
     waiting_.push_back(s);
 }
 
 void worker::settle(session& s)
 {
+    s.waits = false;
     s.unlink();
     relaying_.push_back(s);
 }

@@ -41,6 +41,9 @@ public:
     // each of which is answered with one (but not a Sync within COPY). Wraps around.
     [[nodiscard]] std::uint32_t counted() const noexcept { return counted_; }
 
+    // A server's CopyInResponse that no ReadyForQuery has followed yet.
+    [[nodiscard]] bool in_copy_in() const noexcept { return copy_in_; }
+
     // A length below 4 was seen: this is no PostgreSQL stream, and never will be again.
     [[nodiscard]] bool lost() const noexcept { return lost_; }
 
@@ -74,6 +77,7 @@ private:
     std::uint8_t header_cut_ = 0; // bytes of a header that arrived in pieces, 0..4
     bool in_ready_ = false;       // the current body is ReadyForQuery's
     bool lost_ = false;
+    bool copy_in_ = false;
     side side_;
     char ready_ = '\0';
     std::byte header_[header_size] = {};

@@ -16,8 +16,7 @@ import pytest
 from demo import processes
 from demo.processes import wait_until
 
-# "terminated" is ready; it is left out until Rolegate ends TLS itself.
-MODES = ("clear", "passthrough")
+MODES = ("clear", "passthrough", "terminated")
 
 in_each_mode = pytest.mark.parametrize("mode", MODES)
 
@@ -101,11 +100,15 @@ def listener(mode, cluster):
             "server_tls": {"sslmode": "verify-full", "ca": f"{directory}/postgres-ca.crt"}}
 
 
-def start(mode, cluster, make_rolegate, **more):
-    """Rolegate for clients of this mode, ready on both ports; keyword arguments add to both listeners."""
+def start(mode, cluster, make_rolegate, dcs=False, **more):
+    """Rolegate for clients of this mode, ready on both ports, with or without a watch on the lock; keyword arguments
+    add to both listeners."""
     switch_on_tls(cluster)
     keys = listener(mode, cluster) | more
     # A copy, because YAML would write the second as an alias of the first.
-    proxy = make_rolegate([node.rest for node in cluster.nodes], write=keys, read=copy.deepcopy(keys))
+    proxy = make_rolegate([node.rest for node in cluster.nodes], write=keys, read=copy.deepcopy(keys),
+                          cluster={"dcs": cluster.dcs()} if dcs else None)
     proxy.start()
+    if dcs:
+        wait_until("the lock is known from etcd", lambda: proxy.lock().get("source") == "etcd3", 20)
     return proxy

@@ -68,11 +68,12 @@ SYNC, FLUSH, TERMINATE = frame(b"S"), frame(b"H"), frame(b"X")
 
 
 class RawClient:
-    """One session. `context` is Python's ssl, None for clear text."""
+    """One session. `context` is Python's ssl, None for clear text; `source` is the address it comes from."""
 
-    def __init__(self, host, port, context=None, user="postgres", database="postgres", limit=60, **parameters):
+    def __init__(self, host, port, context=None, user="postgres", database="postgres", limit=60, source="",
+                 **parameters):
         self.host, self.port = host, port
-        self.socket = connect(host, port, context, limit)
+        self.socket = connect(host, port, context, limit, source)
         self.buffer = bytearray()
         self._room = memoryview(bytearray(1 << 18))
         self.pid = self.key = None
@@ -151,9 +152,9 @@ class RawClient:
         return data
 
 
-def connect(host, port, context=None, limit=60):
+def connect(host, port, context=None, limit=60, source=""):
     """A connection on which the startup packet comes next."""
-    made = socket.create_connection((host, port), timeout=limit * processes.TIMEOUT_SCALE)
+    made = socket.create_connection((host, port), limit * processes.TIMEOUT_SCALE, (source, 0))
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if context is None:
         return made
@@ -166,9 +167,9 @@ def connect(host, port, context=None, limit=60):
     return context.wrap_socket(made, server_hostname=host if context.check_hostname else None)
 
 
-def cancel(host, port, pid, key, limit=60):
+def cancel(host, port, pid, key, limit=60, source=""):
     """As PQcancel does it: in clear text, and successful when the end comes without a byte or an error before it."""
-    with connect(host, port, None, limit) as connection:
+    with connect(host, port, None, limit, source) as connection:
         connection.sendall(cancel_request(pid, key))
         answer = connection.recv(1)
         assert answer == b"", f"an answer to a cancel: {answer!r}"

@@ -2,6 +2,8 @@
 """What each driver tells its program when the primary changes under it, or before it, or while it waits for one."""
 
 import contextlib
+import os
+import signal
 import threading
 import time
 
@@ -26,15 +28,18 @@ SILENTLY = {
     "idle": {"psql": "-", "psycopg2": "-", "psycopg3": "-", "asyncpg": "-", "pgjdbc": "08006", "node-pg": "-"},
     "query": {"psql": "-", "psycopg2": "-", "psycopg3": "-", "asyncpg": "08003", "pgjdbc": "08006", "node-pg": "-"},
 }
+# The situations in which a driver shows its program the words that end a session.
+SHOWS_WORDS = {"psql": ("idle", "query"), "psycopg2": (), "psycopg3": ("idle", "query"), "asyncpg": (),
+               "pgjdbc": ("idle", "query"), "node-pg": ("idle", "query")}
 # Inside TLS that Rolegate does not end, a start-up that the old primary turns down as it goes cannot be tried again.
 TURNED_DOWN = ("57P03", "57P01", "08001", "08003", "08006", "-")
 
 
-def expected(mode, driver, situation):
-    """The answers that keep the promise: (fine or error, SQLSTATE)."""
+def expected(mode, driver, situation, tables=()):
+    """The answers that keep the promise: (fine or error, SQLSTATE). `tables` narrows them down."""
     through = mode == "passthrough"
     if situation in WITH_A_WORD:
-        tables = (WITH_A_WORD, SILENTLY) if through else (WITH_A_WORD,)
+        tables = tables or ((WITH_A_WORD, SILENTLY) if through else (WITH_A_WORD,))
         return {("error", words[situation][driver]) for words in tables}
     late = {("error", code) for code in TURNED_DOWN} if through and situation == "connecting" else set()
     return {("fine", "-")} | late
@@ -72,6 +77,36 @@ class Gap:
             self.held = max(self.held, self._proxy.status()["listeners"]["write"]["held"])
 
 
+def family(pid):
+    """A process and its children."""
+    found = [pid]
+    for other in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{other}/stat") as file:
+            if int(file.read().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(other))
+    return found
+
+
+@contextlib.contextmanager
+def frozen(node):
+    """Patroni and PostgreSQL of this node are stopped with SIGSTOP: connections stay open, and nobody says a word."""
+    # Parents first, so that none makes a child meanwhile.
+    stopped = []
+    try:
+        for parent in (node.child.pid, node.postmaster_pid()):
+            os.kill(parent, signal.SIGSTOP)
+            stopped.append(parent)
+            for pid in family(parent):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+                    stopped.append(pid)
+        yield
+    finally:
+        for pid in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
 def table(crowd, mode):
     """Drivers by situations."""
     lines = [f"{mode:<12}" + "".join(f"{situation:<14}" for situation in SITUATIONS)]
@@ -85,13 +120,9 @@ def table(crowd, mode):
     return "\n".join(lines)
 
 
-@in_each_mode
-def test_switchover_under_every_driver(cluster, make_rolegate, directory, mode):
-    """One switchover under six drivers in four situations. A session that was there is ended: in clear text with FATAL
-    57P01, told wherever the driver tells; in passed-through TLS, where only the old primary itself can say so, at least
-    with a clean end of the connection. Whoever waits never fails and is on the new primary. Whoever connects never
-    fails in clear text; in passed-through TLS only by the word of the old primary, or its end."""
-    proxy = modes.start(mode, cluster, make_rolegate, queue={"timeout": PATIENCE})
+@contextlib.contextmanager
+def every_driver(mode, cluster, proxy, directory):
+    """All six of them in all situations but `waiting`."""
     programs.compiled_jdbc(directory)
     with contextlib.ExitStack() as stack:
         crowd = []
@@ -104,26 +135,74 @@ def test_switchover_under_every_driver(cluster, make_rolegate, directory, mode):
         leader = cluster.leader()
         wait_until("every driver is in a query", lambda: cluster.query(
             leader, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == [(len(crowd),)], 30)
+        yield crowd
 
+
+def hear_all(crowd):
+    """The reports of all situations, after a role change that `waiting` has seen."""
+    for program in crowd:
+        program.wait_reports(("query", "waiting"), 60)
+    time.sleep(0.2)     # a few connections more, on the new primary
+    for program in crowd:
+        program.order("idle")
+        program.order("connecting")
+    for program in crowd:
+        program.wait_reports(("idle", "connecting"), 60)
+
+
+def require_promise(crowd, mode, tables=()):
+    """Every report is one that keeps the promise, and nobody who waited is on a standby."""
+    shown = table(crowd, mode)
+    for program in crowd:
+        for situation in SITUATIONS:
+            told = program.reports[situation][:2]
+            assert told in expected(mode, program.driver, situation, tables), \
+                f"{program.driver}, {situation}: {told}\n{shown}"
+        in_recovery = program.reports["waiting"][2]
+        assert in_recovery in ("False", "f", "false"), f"{program.driver} waited for a standby\n{shown}"
+
+
+@in_each_mode
+def test_switchover_under_every_driver(cluster, make_rolegate, directory, mode):
+    """One switchover under six drivers in four situations. A session that was there is ended: in clear text with FATAL
+    57P01, told wherever the driver tells; in passed-through TLS, where only the old primary itself can say so, at least
+    with a clean end of the connection. Whoever waits never fails and is on the new primary. Whoever connects never
+    fails in clear text; in passed-through TLS only by the word of the old primary, or its end."""
+    proxy = modes.start(mode, cluster, make_rolegate, queue={"timeout": PATIENCE})
+    with every_driver(mode, cluster, proxy, directory) as crowd:
+        leader = cluster.leader()
         with Gap(proxy, crowd) as gap:
             cluster.switchover()
             wait_until("the write port leads to the new primary",
                        lambda: proxy.routable("write") not in ([], [leader.name]), 60)
         assert gap.seen, "the switchover was over before anybody could wait"
-        for program in crowd:
-            program.wait_reports(("query", "waiting"), 60)
-        time.sleep(0.2)     # a few connections more, on the new primary
-        for program in crowd:
-            program.order("idle")
-            program.order("connecting")
-        for program in crowd:
-            program.wait_reports(("idle", "connecting"), 60)
+        hear_all(crowd)
 
-    shown = table(crowd, mode)
-    print(f"\n{shown}\nheld at once, at most: {gap.held}")
+    print(f"\n{table(crowd, mode)}\nheld at once, at most: {gap.held}")
+    require_promise(crowd, mode)
+
+
+@in_each_mode
+def test_a_primary_that_cannot_say_goodbye(cluster, make_rolegate, directory, mode):
+    """The primary is frozen, its lock is taken away, and another member is promoted: only Rolegate can tell the
+    clients. In clear text and in TLS that it ends their sessions end with 57P01 in words of its own, which drivers show
+    that show such words at all; in passed-through TLS the connection ends. Who connects or waits never fails."""
+    proxy = modes.start(mode, cluster, make_rolegate, dcs=True, queue={"timeout": PATIENCE})
+    with every_driver(mode, cluster, proxy, directory) as crowd:
+        old = cluster.leader()
+        with Gap(proxy, crowd) as gap, frozen(old):
+            cluster.etcd.ctl("del", cluster.key("leader"))
+            wait_until("the write port leads to the new primary",
+                       lambda: proxy.routable("write") not in ([], [old.name]), 60)
+            hear_all(crowd)
+        assert gap.seen, "the failover was over before anybody could wait"
+
+    steps = [(step["step"], step["ms"]) for step in proxy.events()[-1]["steps"]]
+    print(f"\n{table(crowd, mode)}\nheld at once, at most: {gap.held}; steps and ms: {steps}")
+    require_promise(crowd, mode, (SILENTLY,) if mode == "passthrough" else (WITH_A_WORD,))
+    words = f"terminating connection: member {old.name} is no longer the primary"
     for program in crowd:
-        for situation in SITUATIONS:
-            told = program.reports[situation][:2]
-            assert told in expected(mode, program.driver, situation), f"{program.driver}, {situation}: {told}\n{shown}"
-        in_recovery = program.reports["waiting"][2]
-        assert in_recovery in ("False", "f", "false"), f"{program.driver} waited for a standby\n{shown}"
+        for situation in WITH_A_WORD:
+            said = words in program.reports[situation][2]
+            assert said == (mode != "passthrough" and situation in SHOWS_WORDS[program.driver]), \
+                f"{program.driver}, {situation}: {program.reports[situation]}"

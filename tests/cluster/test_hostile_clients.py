@@ -17,6 +17,7 @@ import raw
 from clients import ask
 from demo import processes
 from demo.processes import wait_until
+from footprint import memory
 from modes import in_each_mode
 from raw import RawClient, simple, startup
 
@@ -30,6 +31,8 @@ HALF_OPEN_COST = 16 << 10
 STALLED_COST = 256 << 10
 
 SILENT, DRIPPING, HALF_SSL_REQUEST, LONG_UNFINISHED = 1500, 500, 500, 500
+# What Rolegate takes of one address at once, by default.
+PER_ADDRESS, SURPLUS = 1000, 100
 # Far more than the sockets on the way hold.
 READERS, ROWS = 40, 50000
 CANCELS = 500
@@ -42,12 +45,6 @@ def many_sockets():
     resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
-def memory(proxy):
-    """VmRSS, in bytes."""
-    with open(f"/proc/{proxy.child.pid}/status") as file:
-        return next(int(line.split()[1]) << 10 for line in file if line.startswith("VmRSS:"))
 
 
 class Bystander:
@@ -123,11 +120,12 @@ def drained(sockets):
 
 @in_each_mode
 def test_thousands_of_half_open_handshakes(cluster, make_rolegate, mode):
-    """3,000 clients that never finish their first packet: silent ones, a byte a second, half an SSLRequest, 9,999 of
-    10,000 bytes. Others are served meanwhile, memory is bounded by 16 kB for each, and the handshake time-out ends them
-    all."""
+    """3,000 clients from four addresses that never finish their first packet: silent ones, a byte a second, half an
+    SSLRequest, 9,999 of 10,000 bytes. Others are served meanwhile, memory is bounded by 16 kB for each, and the
+    handshake time-out ends them all."""
     proxy = modes.start(mode, cluster, make_rolegate, timeouts={"handshake": "3s"})
     long_packet = struct.pack("!II", 10000, raw.VERSION_3_0) + b"user\0" + b"x" * 9986
+    sources = [f"{cluster.settings.prefix}.{number}" for number in range(201, 205)]
     opening = [(SILENT, b""), (DRIPPING, long_packet[:1]), (HALF_SSL_REQUEST, raw.SSL_REQUEST[:4]),
                (LONG_UNFINISHED, long_packet)]
     crowd = []
@@ -135,7 +133,7 @@ def test_thousands_of_half_open_handshakes(cluster, make_rolegate, mode):
         try:
             for count, words in opening:
                 for _ in range(count):
-                    crowd.append(socket.create_connection((proxy.host, proxy.write_port), timeout=60))
+                    crowd.append(raw.connect(proxy.host, proxy.write_port, source=sources[len(crowd) % len(sources)]))
                     crowd[-1].sendall(words)
             dripping, position = crowd[SILENT:SILENT + DRIPPING], 0
             bystander.wait_served(5)
@@ -154,6 +152,35 @@ def test_thousands_of_half_open_handshakes(cluster, make_rolegate, mode):
             for sock in crowd:
                 sock.close()
     bystander.require_bounded(sum(count for count, _ in opening), HALF_OPEN_COST)
+
+
+def test_one_address_gets_no_more_than_its_share(cluster, rolegate):
+    """Of the clients of one address that never finish their first packet, those beyond its share are ended at once and
+    counted; others are served meanwhile, and so is that address when some of them have gone."""
+    greedy = f"{cluster.settings.prefix}.201"
+    with Bystander("clear", cluster, rolegate) as bystander, contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(raw.connect(rolegate.host, rolegate.write_port, source=greedy))
+                 for _ in range(PER_ADDRESS + SURPLUS)]
+
+        def surplus_ended():
+            nonlocal crowd
+            crowd = drained(crowd)
+            return len(crowd) <= PER_ADDRESS
+        wait_until("the surplus is ended", surplus_ended, 10)
+        bystander.wait_served(5)
+        assert len(crowd) == PER_ADDRESS
+        assert rolegate.metric("rolegate_handshake_rejects_total", listener="write",
+                               reason="too_many_handshakes") == SURPLUS
+        crowd.pop().close()
+        wait_until("it may come again", lambda: served(rolegate, greedy), 10)
+
+
+def served(proxy, source):
+    try:
+        RawClient(proxy.host, proxy.write_port, source=source).socket.close()
+    except (OSError, EOFError):
+        return False
+    return True
 
 
 def first_packets():

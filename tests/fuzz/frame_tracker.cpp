@@ -7,6 +7,7 @@
 #include "tests/fuzz/require.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 using namespace rolegate::pgwire;
 using rolegate::fuzz::require;
@@ -18,6 +19,8 @@ namespace
 class model
 {
 public:
+    explicit model(std::string_view counted_types) : counted_types_(counted_types) {}
+
     void feed(bytes in)
     {
         for (const auto b : in)
@@ -52,7 +55,8 @@ private:
         ++seen;
         if (seen == 5 && length < 4)
             lost = true;
-        if (seen == 5 && !lost && type == 'Z')
+        if (seen == 5 && !lost &&
+            counted_types_.find(static_cast<char>(type)) != std::string_view::npos)
             ++counted;
         if (seen >= 5 && seen == std::uint64_t{length} + 1)
             end_message();
@@ -65,6 +69,7 @@ private:
         seen = 0;
     }
 
+    std::string_view counted_types_;
     std::uint64_t seen = 0;
     std::uint32_t length = 0;
     std::uint8_t type = 0;
@@ -82,18 +87,12 @@ void require_same(const frame_tracker& tracker, const model& expected)
     require(tracker.counted() == expected.counted);
 }
 
-} // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
+void check_cuts(
+    std::span<const std::uint8_t> sizes, bytes stream, frame_tracker::side side, const char* counted
+)
 {
-    if (size == 0)
-        return 0;
-    const auto cuts = std::min<std::size_t>(data[0], size - 1);
-    const auto sizes = std::span(data, size).subspan(1, cuts);
-    const auto stream = std::as_bytes(std::span(data, size).subspan(1 + cuts));
-
-    frame_tracker in_pieces;
-    model expected;
+    frame_tracker in_pieces(side);
+    model expected(counted);
     auto rest = stream;
     for (const auto piece : sizes)
     {
@@ -107,9 +106,26 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     expected.feed(rest);
     require_same(in_pieces, expected);
 
-    frame_tracker whole;
+    frame_tracker whole(side);
     whole.feed(stream);
     require_same(whole, expected);
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
+{
+    if (size == 0)
+        return 0;
+    const auto cuts = std::min<std::size_t>(data[0], size - 1);
+    const auto sizes = std::span(data, size).subspan(1, cuts);
+    const auto stream = std::as_bytes(std::span(data, size).subspan(1 + cuts));
+
+    check_cuts(sizes, stream, frame_tracker::side::server, "Z");
+    check_cuts(sizes, stream, frame_tracker::side::client, "QSF");
+
+    frame_tracker whole;
+    whole.feed(stream);
 
     // What is missing ends the header or the message, and not a byte before it does.
     if (const auto left = whole.message_left(); left > 0 && left < 4096)

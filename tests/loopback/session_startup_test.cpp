@@ -7,6 +7,9 @@
 
 #include <doctest/doctest.h>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 using namespace rolegate;
 using namespace rolegate::support;
 using namespace std::chrono_literals;
@@ -65,6 +68,32 @@ TEST_SUITE("session: first packets")
         CHECK(c.ended() == ending::fin);
         CHECK(run_until([&] { return proxy.sessions() == 0; }));
         CHECK(server.received() == startup() + query("select 1") + terminate());
+    }
+
+    TEST_CASE("application_name_add_host: the server learns where the client is")
+    {
+        const auto zero = hex("00");
+        const auto packet = [&](const std::string& name)
+        {
+            const auto body = hex("00030000") + bytes_of("user") + zero + bytes_of("u") + zero +
+                              bytes_of("application_name") + zero + bytes_of(name) + zero + zero;
+            return int32(static_cast<std::uint32_t>(body.size() + 4)) + body;
+        };
+        fake_postgres server;
+        auto settings = quick_listener();
+        settings.application_name_add_host = true;
+        proxy_fixture proxy(settings);
+        proxy.believe({{"a", server.port()}});
+        client c(proxy.port());
+        ::sockaddr_in own{};
+        ::socklen_t size = sizeof own;
+        REQUIRE(::getsockname(c.fd(), reinterpret_cast<::sockaddr*>(&own), &size) == 0);
+
+        c.send(packet("psql"));
+
+        CHECK(c.receive(login_answer().size()) == login_answer());
+        const auto port = std::to_string(ntohs(own.sin_port));
+        CHECK(server.received() == packet("psql - 127.0.0.1:" + port));
     }
 
     TEST_CASE("P-130: minor versions and options we do not know are the server's to judge")

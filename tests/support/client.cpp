@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "tests/support/client.hpp"
 
+#include "tests/support/tls_peers.hpp"
+
+#include <openssl/x509.h>
+
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -114,22 +119,70 @@ stream::~stream()
     close();
 }
 
+// What one call has done that does not wait.
+struct stream::attempt
+{
+    std::size_t size = 0;
+    short wait = 0; // for this event before the next; 0: there is no next
+    ending how = ending::none;
+
+    static attempt in_clear(::ssize_t n, short event);
+    static attempt in_tls(io_result r, const raw_peer& peer);
+};
+
+stream::attempt stream::attempt::in_clear(::ssize_t n, short event)
+{
+    if (n > 0)
+        return {static_cast<std::size_t>(n), event, {}};
+    if (n == 0)
+        return {0, 0, ending::fin};
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+        return {0, event, {}};
+    return {0, 0, ending::reset};
+}
+
+stream::attempt stream::attempt::in_tls(io_result r, const raw_peer& peer)
+{
+    switch (r.status)
+    {
+    case io_status::done:
+    case io_status::want_read:
+        return {r.size, POLLIN, {}};
+    case io_status::want_write:
+        return {0, POLLOUT, {}};
+    case io_status::ended:
+        return {0, 0, ending::fin};
+    case io_status::broken:
+        break;
+    }
+    const bool eof = peer.error() == "unexpected eof while reading";
+    return {0, 0, eof ? ending::cut : ending::reset};
+}
+
+stream::attempt stream::take(std::byte* room, std::size_t size)
+{
+    if (!tls_)
+        return attempt::in_clear(::recv(fd_, room, size, MSG_DONTWAIT), POLLIN);
+    const std::lock_guard lock(tls_mutex_);
+    return attempt::in_tls(tls_->read({room, size}), *tls_);
+}
+
+stream::attempt stream::give(const std::byte* data, std::size_t size)
+{
+    if (!tls_)
+        return attempt::in_clear(::send(fd_, data, size, MSG_NOSIGNAL | MSG_DONTWAIT), POLLOUT);
+    const std::lock_guard lock(tls_mutex_);
+    return attempt::in_tls(tls_->write({data, size}), *tls_);
+}
+
 bool stream::send(const byte_vector& data)
 {
     const auto until = clock::now() + scaled(patience);
-    std::size_t sent = 0;
-    while (sent < data.size())
+    for (std::size_t sent = 0; sent < data.size();)
     {
-        const auto n =
-            ::send(fd_, data.data() + sent, data.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n >= 0)
-            sent += static_cast<std::size_t>(n);
-        else if (errno == EAGAIN || errno == EWOULDBLOCK)
-        {
-            if (!wait_for(fd_, POLLOUT, until))
-                return false;
-        }
-        else if (errno != EINTR)
+        const auto a = give(data.data() + sent, data.size() - sent);
+        sent += a.size;
+        if (a.wait == 0 || (a.size == 0 && !wait_for(fd_, a.wait, until)))
             return false;
     }
     return true;
@@ -137,8 +190,7 @@ bool stream::send(const byte_vector& data)
 
 std::size_t stream::send_some(const byte_vector& data)
 {
-    const auto n = ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    return n > 0 ? static_cast<std::size_t>(n) : 0;
+    return give(data.data(), data.size()).size;
 }
 
 byte_vector stream::receive(std::size_t size, std::chrono::milliseconds limit)
@@ -159,31 +211,95 @@ byte_vector stream::receive_until(std::size_t size, std::chrono::milliseconds li
     while (to_end || out.size() < size)
     {
         const auto wanted = to_end ? room.size() : std::min(room.size(), size - out.size());
-        const auto n = ::recv(fd_, room.data(), wanted, MSG_DONTWAIT);
-        if (n > 0)
+        const auto a = take(room.data(), wanted);
+        if (a.size > 0)
         {
-            const byte_vector data(room.begin(), room.begin() + n);
+            const byte_vector data(
+                room.begin(), room.begin() + static_cast<std::ptrdiff_t>(a.size)
+            );
             note(data);
             out.insert(out.end(), data.begin(), data.end());
             continue;
         }
-        if (n == 0)
-        {
-            note_end(ending::fin);
+        if (a.wait == 0)
+            note_end(a.how);
+        if (a.wait == 0 || !wait_for(fd_, a.wait, until))
             break;
-        }
-        if (errno == EAGAIN || errno == EWOULDBLOCK)
-        {
-            if (!wait_for(fd_, POLLIN, until))
-                break;
-        }
-        else if (errno != EINTR)
-        {
-            note_end(ending::reset);
-            break;
-        }
     }
     return out;
+}
+
+byte_vector stream::peek(std::size_t size)
+{
+    byte_vector seen(size);
+    const bool whole = run_until(
+        [&]
+        {
+            const auto n = ::recv(fd_, seen.data(), size, MSG_PEEK | MSG_DONTWAIT);
+            const bool ended = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+            return ended || n == static_cast<::ssize_t>(size);
+        }
+    );
+    return whole ? seen : byte_vector();
+}
+
+bool stream::start_tls(const std::function<void(ssl_ctx_st*)>& prepare)
+{
+    return shake_hands(raw_peer::client(fd_, prepare));
+}
+
+bool stream::accept_tls(const server_tls& tls)
+{
+    const auto ask = [&tls](SSL_CTX* ctx)
+    {
+        if (tls.client_ca.empty())
+            return;
+        ::SSL_CTX_load_verify_file(ctx, tls.client_ca.c_str());
+        ::SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    };
+    return shake_hands(raw_peer::server(fd_, tls, ask));
+}
+
+bool stream::shake_hands(raw_peer peer)
+{
+    std::signal(SIGPIPE, SIG_IGN); // OpenSSL writes without MSG_NOSIGNAL
+    const auto until = clock::now() + scaled(patience);
+    for (;;)
+    {
+        const auto r = peer.handshake();
+        if (r.status == io_status::done)
+        {
+            const std::lock_guard lock(tls_mutex_);
+            tls_ = std::make_unique<raw_peer>(std::move(peer));
+            return true;
+        }
+        const auto a = attempt::in_tls(r, peer);
+        if (a.wait == 0 || !wait_for(fd_, a.wait, until))
+        {
+            tls_error_ = peer.error();
+            note_end(a.how);
+            return false;
+        }
+    }
+}
+
+bool stream::encrypted() const
+{
+    const std::lock_guard lock(tls_mutex_);
+    return tls_ != nullptr;
+}
+
+std::string stream::peer_name() const
+{
+    const std::lock_guard lock(tls_mutex_);
+    const auto* shown = tls_ ? ::SSL_get0_peer_certificate(tls_->native()) : nullptr;
+    if (!shown)
+        return {};
+    std::array<char, 256> name{};
+    ::X509_NAME_get_text_by_NID(
+        ::X509_get_subject_name(shown), NID_commonName, name.data(), static_cast<int>(name.size())
+    );
+    return name.data();
 }
 
 byte_vector stream::receive_packet()
@@ -205,11 +321,17 @@ byte_vector stream::receive_message()
 bool stream::quiet() const
 {
     ::pollfd p{fd_, POLLIN | POLLRDHUP, 0};
-    return ::poll(&p, 1, 0) == 0;
+    const std::lock_guard lock(tls_mutex_);
+    return ::poll(&p, 1, 0) == 0 && !(tls_ && ::SSL_has_pending(tls_->native()) == 1);
 }
 
 void stream::finish_sending()
 {
+    if (tls_)
+    {
+        const std::lock_guard lock(tls_mutex_);
+        ::SSL_shutdown(tls_->native());
+    }
     ::shutdown(fd_, SHUT_WR);
 }
 
@@ -287,6 +409,11 @@ client::client(unconnected_tag) : stream(checked_socket(AF_INET)) {}
 void client::connect(std::uint16_t port)
 {
     connect_to(fd(), port, "127.0.0.1");
+}
+
+bool ask_for_tls(client& c, const std::function<void(ssl_ctx_st*)>& prepare)
+{
+    return c.send(ssl_request()) && c.receive(1) == bytes_of("S") && c.start_tls(prepare);
 }
 
 byte_vector startup()

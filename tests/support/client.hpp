@@ -8,19 +8,26 @@
 #include "tests/support/run_until.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 
+struct ssl_ctx_st; // OpenSSL's SSL_CTX
+
 namespace rolegate::support
 {
+
+class raw_peer;
+struct server_tls;
 
 // How the peer's side has ended.
 enum class ending
 {
     none,
-    fin,
-    reset,
+    fin,   // inside TLS: with a close_notify
+    cut,   // inside TLS: FIN without one
+    reset, // or an alert
 };
 
 class stream
@@ -47,10 +54,23 @@ public:
     byte_vector receive_packet();
     byte_vector receive_message();
 
+    // These bytes, which stay where they are; in clear text only. Fewer as above.
+    byte_vector peek(std::size_t size);
+
+    // TLS from here on: all the other calls are about what is inside it. False: there was no
+    // handshake, and tls_error() says why.
+    bool start_tls(const std::function<void(ssl_ctx_st*)>& prepare = [](ssl_ctx_st*) {});
+    bool accept_tls(const server_tls& tls);
+    [[nodiscard]] bool encrypted() const;
+    [[nodiscard]] const std::string& tls_error() const noexcept { return tls_error_; }
+
+    // The CN of the certificate that the other side has shown; "" if none.
+    [[nodiscard]] std::string peer_name() const;
+
     // Nothing has come, and nothing has ended.
     [[nodiscard]] bool quiet() const;
 
-    void finish_sending(); // FIN
+    void finish_sending(); // close_notify, FIN
     void close();
     void reset(); // RST, whatever is under way
 
@@ -66,11 +86,19 @@ public:
     void stop_recording();
 
 private:
+    struct attempt;
+
+    attempt take(std::byte* room, std::size_t size);
+    attempt give(const std::byte* data, std::size_t size);
+    bool shake_hands(raw_peer peer);
     byte_vector receive_until(std::size_t size, std::chrono::milliseconds limit, bool to_end);
     void note(const byte_vector& data);
     void note_end(ending how);
 
     int fd_;
+    std::unique_ptr<raw_peer> tls_;
+    mutable std::mutex tls_mutex_; // one thread may send while another receives
+    std::string tls_error_;
     mutable std::mutex mutex_;
     bool recording_ = true;
     byte_vector received_;
@@ -96,6 +124,11 @@ public:
     explicit client(unconnected_tag);
     void connect(std::uint16_t port);
 };
+
+// SSLRequest, S, and the handshake.
+bool ask_for_tls(
+    client& c, const std::function<void(ssl_ctx_st*)>& prepare = [](ssl_ctx_st*) {}
+);
 
 // --- what clients say ---
 

@@ -49,13 +49,18 @@ byte_vector take_startup(stream& s)
 void serve_queries(stream& s)
 {
     char status = 'I';
+    bool waits = false;
     for (;;)
     {
         const auto m = s.receive_message();
         if (m.empty() || m == terminate())
             return;
-        if (m.front() != std::byte{'Q'} || m == query("wait"))
+        if (m == query("wait"))
+            waits = true;
+        const bool flushed = waits && m.front() == std::byte{'H'};
+        if ((m.front() != std::byte{'Q'} || m == query("wait")) && !flushed)
             continue;
+        waits = false;
         if (m == query("begin"))
             status = 'T';
         else if (m == query("commit"))
@@ -83,6 +88,28 @@ script refusing_startup(const byte_vector& error)
         if (!take_startup(s).empty())
             s.send(error);
     };
+}
+
+script with_tls(const server_tls& tls, script inside, script in_clear)
+{
+    return [=](stream& s)
+    {
+        if (s.peek(8) != ssl_request())
+            return in_clear(s);
+        s.receive(8);
+        s.send(bytes_of("S"));
+        if (s.accept_tls(tls))
+            inside(s);
+    };
+}
+
+script only_tls(const server_tls& tls, script inside)
+{
+    return with_tls(
+        tls,
+        std::move(inside),
+        refusing_startup(fatal("28000", "no pg_hba.conf entry for host, no encryption"))
+    );
 }
 
 script silent()
@@ -250,6 +277,18 @@ ending fake_postgres::ended(std::size_t nth) const
 {
     const std::lock_guard lock(mutex_);
     return nth < connections_.size() ? connections_[nth]->peer.ended() : ending::none;
+}
+
+bool fake_postgres::encrypted(std::size_t nth) const
+{
+    const std::lock_guard lock(mutex_);
+    return nth < connections_.size() && connections_[nth]->peer.encrypted();
+}
+
+std::string fake_postgres::peer_name(std::size_t nth) const
+{
+    const std::lock_guard lock(mutex_);
+    return nth < connections_.size() ? connections_[nth]->peer.peer_name() : std::string();
 }
 
 std::size_t fake_postgres::cancel_requests() const

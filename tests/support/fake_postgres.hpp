@@ -6,6 +6,7 @@
 #pragma once
 
 #include "tests/support/client.hpp"
+#include "tests/support/fake_server.hpp"
 
 #include <atomic>
 #include <functional>
@@ -20,7 +21,8 @@ namespace rolegate::support
 using script = std::function<void(stream&)>;
 
 // Says N to encryption requests, accepts the login, answers every Query and ends on Terminate or
-// FIN. "begin" and "commit" change the status in ReadyForQuery; "wait" is never answered.
+// FIN. "begin" and "commit" change the status in ReadyForQuery; "wait" is not
+// answered before a Flush comes.
 [[nodiscard]] script serving();
 
 // Like serving() once the startup packet is in: for scripts that have played the beginning.
@@ -30,6 +32,13 @@ void serve_queries(stream& s);
 byte_vector take_startup(stream& s);
 
 [[nodiscard]] script refusing_startup(const byte_vector& error); // e.g. fatal("57P03", "...")
+// A server with TLS: says S to SSLRequest and plays `inside`; whoever comes in clear text gets the
+// other.
+[[nodiscard]] script with_tls(const server_tls& tls, script inside, script in_clear);
+
+// The same with a pg_hba.conf that lets nobody in without TLS.
+[[nodiscard]] script only_tls(const server_tls& tls, script inside = serving());
+
 [[nodiscard]] script silent();    // takes everything, answers nothing
 [[nodiscard]] script resetting(); // RST as soon as something has been read
 [[nodiscard]] script one_after_another(std::vector<script> scripts); // the last one stays
@@ -59,6 +68,8 @@ public:
     [[nodiscard]] byte_vector received(std::size_t nth = 0) const;
     [[nodiscard]] std::size_t received_size(std::size_t nth = 0) const;
     [[nodiscard]] ending ended(std::size_t nth = 0) const;
+    [[nodiscard]] bool encrypted(std::size_t nth = 0) const;
+    [[nodiscard]] std::string peer_name(std::size_t nth = 0) const; // in its certificate
     [[nodiscard]] std::size_t cancel_requests() const; // connections that sent exactly one
 
 private:

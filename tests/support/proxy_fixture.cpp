@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "tests/support/proxy_fixture.hpp"
 
+#include "tests/support/tls_peers.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
@@ -44,6 +46,15 @@ config::listener_settings quick_listener(config::listener_role role)
     return s;
 }
 
+config::listener_settings tls_listener(config::listener_role role)
+{
+    auto s = quick_listener(role);
+    s.tls.mode = config::tls_mode::terminate;
+    s.tls.cert = pki().for_server().cert;
+    s.tls.key = pki().for_server().key;
+    return s;
+}
+
 std::size_t open_descriptors()
 {
     const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir("/proc/self/fd"), ::closedir);
@@ -55,7 +66,10 @@ std::size_t open_descriptors()
 }
 
 proxy_fixture::proxy_fixture(
-    config::listener_settings settings, std::size_t workers, config::cluster_settings cluster
+    config::listener_settings settings,
+    std::size_t workers,
+    config::cluster_settings cluster,
+    std::size_t maxconn
 )
     : descriptors_before_(open_descriptors()),
       state_(
@@ -65,6 +79,7 @@ proxy_fixture::proxy_fixture(
           [this](std::size_t w, proxy::ticket whose) { workers_[w]->wake(0, whose); }
       )
 {
+    process_.maxconn = maxconn;
     health::topology nothing;
     nothing.cluster = "main";
     nothing.began = health::clock::now();
@@ -148,7 +163,8 @@ void proxy_fixture::publish(
     {
         auto& m = t->members.emplace_back();
         m.name = b.name;
-        m.host = m.address = "127.0.0.1";
+        m.host = b.host;
+        m.address = b.folder.empty() ? "127.0.0.1" : b.folder;
         m.port = b.port;
         auto& grant = state_.settings.role == config::listener_role::primary ? m.write : m.read;
         grant.verdict = b.verdict;
@@ -156,6 +172,12 @@ void proxy_fixture::publish(
     std::ranges::sort(t->members, {}, &health::member::name);
     for (auto& w : workers_)
         w->publish(0, t);
+}
+
+void proxy_fixture::use_tls(const proxy::listener_tls_contexts& tls)
+{
+    for (auto& w : workers_)
+        w->use_tls(0, tls);
 }
 
 void proxy_fixture::stop_listening()
@@ -274,6 +296,13 @@ std::size_t proxy_fixture::ended()
 
 logged_in_client::logged_in_client(proxy_fixture& proxy) : client(proxy.port())
 {
+    send(startup());
+    REQUIRE(receive(login_answer().size()) == login_answer());
+}
+
+tls_client::tls_client(proxy_fixture& proxy) : client(proxy.port())
+{
+    REQUIRE(ask_for_tls(*this));
     send(startup());
     REQUIRE(receive(login_answer().size()) == login_answer());
 }

@@ -23,12 +23,18 @@ using health::admission;
 [[nodiscard]] config::listener_settings
 quick_listener(config::listener_role role = config::listener_role::primary);
 
+// TLS ended here, with a certificate for 127.0.0.1.
+[[nodiscard]] config::listener_settings
+tls_listener(config::listener_role role = config::listener_role::primary);
+
 // One believed member: its verdict for the fixture's role.
 struct believed
 {
     std::string name;
     std::uint16_t port = 0;
     admission verdict = admission::open;
+    std::string host = "127.0.0.1"; // as it is called; its address is the same
+    std::string folder = {};        // of its unix socket, if that is where it listens
 };
 
 // Descriptors this process has open.
@@ -70,7 +76,8 @@ public:
     explicit proxy_fixture(
         config::listener_settings settings = quick_listener(),
         std::size_t workers = 1,
-        config::cluster_settings cluster = {}
+        config::cluster_settings cluster = {},
+        std::size_t maxconn = static_cast<std::size_t>(-1) // of the process
     );
     ~proxy_fixture();
     proxy_fixture(const proxy_fixture&) = delete;
@@ -84,6 +91,9 @@ public:
         const std::vector<believed>& members,
         config::stale_action then = config::stale_action::refuse_new
     );
+
+    // For sessions yet to come.
+    void use_tls(const proxy::listener_tls_contexts& tls);
 
     void stop_listening();
     void begin_shutdown();
@@ -134,6 +144,13 @@ class logged_in_client : public client
 {
 public:
     explicit logged_in_client(proxy_fixture& proxy);
+};
+
+// The same inside TLS, asked for with SSLRequest.
+class tls_client : public client
+{
+public:
+    explicit tls_client(proxy_fixture& proxy);
 };
 
 } // namespace rolegate::support
