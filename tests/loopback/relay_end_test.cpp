@@ -189,7 +189,11 @@ TEST_SUITE("relay: ended in the middle")
         proxy.believe({{"a", server.port(), admission::closed}});
         REQUIRE(run_until([&] { return proxy.ended("D-") == 1; }));
 
-        CHECK(is_role_lost(behind(c.receive_to_end(), row)));
+        // Unless the kernel has taken the beginning of the last one for the client already.
+        const auto rest = behind(c.receive_to_end(), row);
+        const bool begun =
+            rest.size() < row.size() && std::ranges::equal(rest, std::span(row).first(rest.size()));
+        CHECK((begun || is_role_lost(rest)));
         CHECK(c.ended() == ending::fin);
     }
 
