@@ -62,7 +62,7 @@ def test_one_good_seed_among_bad_ones_is_enough(cluster, make_rolegate, fake_see
     rolegate.start()
 
     assert where(cluster, rolegate, rolegate.write_port) == (cluster.leader().name, False)
-    assert rolegate.routable("read") == sorted(node.name for node in cluster.replicas())
+    rolegate.wait_routable("read", sorted(node.name for node in cluster.replicas()))
     assert cpu_share(rolegate, 2) < CALM
 
 

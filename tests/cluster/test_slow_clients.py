@@ -17,7 +17,9 @@ class Crowd:
     """Half of them silent; the others send a valid startup packet, one byte a second."""
 
     def __init__(self, host, port):
-        self.sockets = [socket.create_connection((host, port), timeout=20) for _ in range(CLIENTS)]
+        # From two addresses: one alone would use up what Rolegate grants to an address.
+        self.sockets = [socket.create_connection((host, port), timeout=20, source_address=(f"127.0.0.{2 + n % 2}", 0))
+                        for n in range(CLIENTS)]
         self._talkers = self.sockets[::2]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._drip, daemon=True)
