@@ -260,8 +260,13 @@ TEST_SUITE("sql: the members' own word")
 
         // "connection lost", or libpq's words when a question was on its way.
         CHECK(run_until([&] { return monitor.failed("a", "connection"); }));
-        CHECK(run_until([&] { return cluster.patroni["a"].requests("/patroni") > words + 3; }));
-        CHECK(run_until([&] { return cluster.a.accepted() == 2; })); // a new one
+        // A failed question is no surprise, and the next one comes when it is due; but that nobody
+        // asked is one.
+        if (monitor.failed("a", "connection lost"))
+        {
+            CHECK(run_until([&] { return cluster.patroni["a"].requests("/patroni") > words + 3; }));
+            CHECK(run_until([&] { return cluster.a.accepted() == 2; })); // a new one
+        }
         CHECK(monitor.leads("a"));
     }
 
