@@ -56,7 +56,17 @@ report() { # PART SECONDS PASSED FAILED LOG
     if (($4 > 0)); then
         tail -n 200 "$5"
         echo "full output: $5"
+        what_failed "$1" "$5" >> "$logs/failures"
     fi
+}
+
+# The failed checks of doctest, each with its case, and pytest's list: at the end of the output, where one looks first.
+what_failed() { # PART LOG
+    awk -v part="$1" '
+        /TEST CASE:/ { name = $0; sub(/.*TEST CASE: */, "", name) }
+        / ERROR: |==ERROR: |^[^ ]+:[0-9]+:[0-9]+: (fatal )?error: / || /^([0-9]+: )?FAILED / || /^ERROR / { print part ": " (/ERROR: /? name "\n    " : "") $0; more = 1; next }
+        more && /values:/ { print "    " $0 }
+        { more = 0 }' "$2" | head -n 60
 }
 
 # build PRESET LOG [TARGET...]
@@ -194,6 +204,7 @@ for part in "${parts[@]}"; do
     esac
 done
 
+[[ -s $logs/failures ]] && cat "$logs/failures"
 ((failed == 0)) && rm -rf "$logs"
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -112,7 +112,7 @@ TEST_SUITE("monitor: HTTPS")
         fake_patroni mute;
         mute.answer("", reply::silence());
         auto settings = with_tls(following({&mute, &good["a"]}), {pki().ca(), "", "", true});
-        settings.patroni.timeout = scaled(300ms);
+        settings.patroni.timeout = scaled(1s);
         running_monitor monitor(settings);
 
         CHECK(run_until([&] { return monitor.leads("a"); }));

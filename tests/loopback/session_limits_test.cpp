@@ -274,7 +274,7 @@ TEST_SUITE("session: PROXY headers")
     TEST_CASE("a header that does not come to its end in time")
     {
         auto settings = with_balancer();
-        settings.timeouts.handshake = 100ms;
+        settings.timeouts.handshake = scaled(500ms);
         proxy_fixture proxy(settings);
         client_from silent(balancer, proxy.port());
         client_from slow(balancer, proxy.port());
@@ -425,10 +425,10 @@ TEST_SUITE("session: silence")
         fake_postgres server;
         auto settings = quick_listener();
         proxy_fixture unlimited(settings);
-        settings.timeouts.client = 300ms;
+        settings.timeouts.client = scaled(2s);
         proxy_fixture of_clients(settings, 2);
         settings.timeouts.client = 0ms;
-        settings.timeouts.server = 300ms;
+        settings.timeouts.server = scaled(2s);
         proxy_fixture of_servers(settings);
         for (auto* proxy : {&unlimited, &of_clients, &of_servers})
             proxy->believe({{"a", server.port()}});

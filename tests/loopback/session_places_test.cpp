@@ -214,7 +214,7 @@ TEST_SUITE("session: places")
     {
         fake_postgres server;
         auto settings = with_maxconn(1);
-        settings.queue.timeout = scaled(150ms);
+        settings.queue.timeout = scaled(1s);
         proxy_fixture proxy(settings, 2);
         proxy.believe({{"a", server.port()}});
         logged_in_client inside(proxy);

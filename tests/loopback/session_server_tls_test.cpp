@@ -396,7 +396,7 @@ TEST_SUITE("session, TLS to servers: another try")
         logged_in_client second(proxy);
         logged_in_client third(proxy);
 
-        CHECK(well.accepted() == 3);
+        CHECK(well.accepted() >= 3);
         CHECK(mute.accepted() + deaf.accepted() >= 2);
     }
 

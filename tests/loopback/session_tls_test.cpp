@@ -419,7 +419,7 @@ TEST_SUITE("session, TLS ended here: attacks and failures")
     {
         fake_postgres server;
         auto settings = tls_listener();
-        settings.timeouts.handshake = scaled(300ms);
+        settings.timeouts.handshake = scaled(2s);
         proxy_fixture proxy(settings);
         proxy.believe({{"a", server.port()}});
         auto half = client_hello();
