@@ -224,6 +224,7 @@ std::string print(const settings& s)
         to.line(0, "maxconn", std::to_string(*s.maxconn));
     else
         to.comment(0, "maxconn: what file descriptors allow");
+    to.line(0, "buffer_size", format_size(static_cast<std::int64_t>(s.buffer_size)));
     to.line(0, "shutdown_timeout", format_duration(s.shutdown_timeout));
     return to.take();
 }

@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 
 constexpr duration_range shutdown_range{0ms, 24h}; // 0: cut at once
 // 0 would serve nobody; 1024 is more than any machine has use for.
+constexpr size_range buffer_range{16, std::int64_t{16} << 20};
 constexpr integer_range worker_range{1, 1024};
 constexpr integer_range limit_range{1, 1'000'000};
 
@@ -115,6 +116,7 @@ settings read_settings(yaml_reader& in, const yaml_node& root)
             {"log", [&](const yaml_node& v) { read_log(in, v, out.level); }},
             {"workers", [&](const yaml_node& v) { read_workers(in, v, out.workers); }},
             {"maxconn", [&](const yaml_node& v) { read_limit(in, v, out.maxconn); }},
+            {"buffer_size", [&](const yaml_node& v) { in.size(v, out.buffer_size, buffer_range); }},
             {"shutdown_timeout",
              [&](const yaml_node& v) { in.duration(v, out.shutdown_timeout, shutdown_range); }},
         },

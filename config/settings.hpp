@@ -34,6 +34,7 @@ struct settings
     log_level level = log_level::info;    // log.level
     std::optional<unsigned> workers;      // unset: auto, one per CPU
     std::optional<std::size_t> maxconn;   // clients of all listeners; unset: what descriptors allow
+    std::size_t buffer_size = 65536;      // of a relay, bytes; an idle session has none
     milliseconds shutdown_timeout{30000}; // SIGTERM to cutting what is left
 
     friend bool operator==(const settings&, const settings&) = default;

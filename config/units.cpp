@@ -28,13 +28,22 @@ constexpr std::array<unit, 6> duration_units{{
 }};
 
 constexpr std::array<unit, 6> size_units{{
-    {"", 1},
-    {"B", 1},
-    {"kB", std::int64_t{1} << 10},
-    {"MB", std::int64_t{1} << 20},
-    {"GB", std::int64_t{1} << 30},
     {"TB", std::int64_t{1} << 40},
+    {"GB", std::int64_t{1} << 30},
+    {"MB", std::int64_t{1} << 20},
+    {"kB", std::int64_t{1} << 10},
+    {"B", 1},
+    {"", 1},
 }};
+
+// `value` in the largest unit that divides it; the units go from large to small.
+template <class Units> std::string format_quantity(std::int64_t value, const Units& units)
+{
+    for (const unit& u : units)
+        if (value % u.factor == 0)
+            return std::to_string(value / u.factor).append(u.name);
+    return std::to_string(value).append(units.back().name);
+}
 
 // Digits, then exactly one of the units; nullopt also when the product is larger than `limit`.
 template <std::size_t N>
@@ -85,12 +94,12 @@ std::string format_duration(std::chrono::milliseconds value)
     const std::int64_t ms = value.count();
     if (ms == 0)
         return "0";
-    for (const unit& u : duration_units)
-    {
-        if (ms % u.factor == 0)
-            return std::to_string(ms / u.factor).append(u.name);
-    }
-    return std::to_string(ms) + "ms";
+    return format_quantity(ms, duration_units);
+}
+
+std::string format_size(std::int64_t bytes)
+{
+    return format_quantity(bytes, size_units);
 }
 
 } // namespace rolegate::config

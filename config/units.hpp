@@ -22,4 +22,7 @@ namespace rolegate::config
 // The shortest form parse_duration reads back: 2000 ms -> "2s".
 [[nodiscard]] std::string format_duration(std::chrono::milliseconds value);
 
+// The shortest form parse_size reads back: 65536 -> "64kB".
+[[nodiscard]] std::string format_size(std::int64_t bytes);
+
 } // namespace rolegate::config

@@ -223,6 +223,24 @@ void yaml_reader::duration(const yaml_node& node, milliseconds& out, duration_ra
     out = *parsed;
 }
 
+void yaml_reader::size(const yaml_node& node, std::size_t& out, size_range range)
+{
+    constexpr std::string_view expected = "a size such as 512B, 64kB or 1MB";
+    const auto value = scalar(node, expected);
+    if (!value)
+        return;
+    const auto parsed = parse_size(*value);
+    if (!parsed)
+        return fail(node, expected_but_got(expected, quoted(*value)));
+    if (*parsed < range.min || *parsed > range.max)
+        return fail(
+            node,
+            quoted(node.key) + " must be between " + format_size(range.min) + " and " +
+                format_size(range.max) + ", got " + quoted(*value)
+        );
+    out = static_cast<std::size_t>(*parsed);
+}
+
 std::optional<std::int64_t>
 yaml_reader::integer(const yaml_node& node, integer_range range, std::string_view expected)
 {

@@ -20,6 +20,13 @@ namespace rolegate::config
 {
 
 // Both ends are legal.
+// In bytes.
+struct size_range
+{
+    std::int64_t min;
+    std::int64_t max;
+};
+
 struct duration_range
 {
     milliseconds min;
@@ -82,6 +89,7 @@ public:
     void text(const yaml_node& node, std::string& out);
     void boolean(const yaml_node& node, bool& out);
     void duration(const yaml_node& node, milliseconds& out, duration_range range);
+    void size(const yaml_node& node, std::size_t& out, size_range range); // in bytes
     std::optional<std::int64_t> integer(
         const yaml_node& node, integer_range range, std::string_view expected = "a whole number"
     );

@@ -10,7 +10,7 @@ buffer_pool::buffer buffer_pool::park()
 {
     buffer fresh;
     if (spare_.empty())
-        fresh = std::make_unique_for_overwrite<std::byte[]>(size);
+        fresh = make();
     else
     {
         fresh = std::move(spare_.back());

@@ -15,12 +15,12 @@ namespace rolegate::proxy
 class buffer_pool
 {
 public:
-    // Large enough that a bulk COPY costs few system calls, small enough for the L2 cache.
-    static constexpr std::size_t size = 64 * 1024;
-
     using buffer = std::unique_ptr<std::byte[]>;
 
-    [[nodiscard]] std::span<std::byte> scratch() { return {scratch_.get(), size}; }
+    // `size` is that of each buffer, in bytes.
+    explicit buffer_pool(std::size_t size) : size_(size), scratch_(make()) {}
+
+    [[nodiscard]] std::span<std::byte> scratch() { return {scratch_.get(), size_}; }
 
     // The scratch buffer with what is in it; the pool takes another in its place.
     [[nodiscard]] buffer park();
@@ -32,7 +32,10 @@ private:
     // More spare buffers than this go back to the system after a burst of slow receivers.
     static constexpr std::size_t max_spare = 64;
 
-    buffer scratch_ = std::make_unique_for_overwrite<std::byte[]>(size);
+    [[nodiscard]] buffer make() const { return std::make_unique_for_overwrite<std::byte[]>(size_); }
+
+    std::size_t size_;
+    buffer scratch_;
     std::vector<buffer> spare_;
     std::size_t parked_ = 0;
 };

@@ -61,7 +61,9 @@ void front::make_workers(
     for (auto& state : states_)
         states.push_back(&state);
     for (std::size_t i = 0; i < count; ++i)
-        workers_.push_back(std::make_unique<worker>(i, count, beliefs, states, observer));
+        workers_.push_back(
+            std::make_unique<worker>(i, count, settings.buffer_size, beliefs, states, observer)
+        );
 }
 
 void front::start()

@@ -41,6 +41,7 @@ constexpr auto hint_every = 10ms;
 worker::worker(
     std::size_t index,
     std::size_t workers,
+    std::size_t buffer_size,
     std::vector<health::topology_ptr> first_beliefs,
     std::vector<listener_state*> listeners,
     worker_observer& observer
@@ -48,7 +49,8 @@ worker::worker(
     : index_(index), workers_(workers), beliefs_(std::move(first_beliefs)),
       listeners_(std::move(listeners)), observer_(observer), work_(asio::make_work_guard(context_)),
       sweeper_(context_), last_writer_(beliefs_.size()), stats_(listeners_.size()),
-      tls_(listeners_.size()), cancel_offers_(cancel_offers_per_second, cancel_offers_at_once)
+      buffers_(buffer_size), tls_(listeners_.size()),
+      cancel_offers_(cancel_offers_per_second, cancel_offers_at_once)
 {
 }
 

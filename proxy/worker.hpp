@@ -38,6 +38,7 @@ public:
     worker(
         std::size_t index,
         std::size_t workers,
+        std::size_t buffer_size, // of its relays, bytes
         std::vector<health::topology_ptr> first_beliefs,
         std::vector<listener_state*> listeners, // by index
         worker_observer& observer

@@ -17,10 +17,11 @@ def binary():
 
 
 def configuration(members, write_port, read_port, admin_port, host="127.0.0.1", patroni=None, cluster=None, write=None,
-                  read=None):
+                  read=None, process=None):
     """The setup most clusters have: one port for the primary, one for the replicas in turn.
 
-    `patroni`, `cluster` (for dcs, sql, on_dcs_loss and so on), `write` and `read` add keys to the part of the same name.
+    `patroni`, `cluster` (for dcs, sql, on_dcs_loss and so on), `write` and `read` add keys to the part of the same name,
+    `process` to the top level.
     """
     return {
         "clusters": {"main": {"patroni": {"members": list(members), **(patroni or {})}, **(cluster or {})}},
@@ -30,6 +31,7 @@ def configuration(members, write_port, read_port, admin_port, host="127.0.0.1", 
                      "balance": "roundrobin", **(read or {})},
         },
         "admin": {"bind": f"{host}:{admin_port}"},
+        **(process or {}),
     }
 
 

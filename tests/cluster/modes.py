@@ -100,14 +100,14 @@ def listener(mode, cluster):
             "server_tls": {"sslmode": "verify-full", "ca": f"{directory}/postgres-ca.crt"}}
 
 
-def start(mode, cluster, make_rolegate, dcs=False, **more):
-    """Rolegate for clients of this mode, ready on both ports, with or without a watch on the lock; keyword arguments
-    add to both listeners."""
+def start(mode, cluster, make_rolegate, dcs=False, process=None, **more):
+    """Rolegate for clients of this mode, ready on both ports, with or without a watch on the lock; `process` adds to
+    the top level, other keyword arguments to both listeners."""
     switch_on_tls(cluster)
     keys = listener(mode, cluster) | more
     # A copy, because YAML would write the second as an alias of the first.
     proxy = make_rolegate([node.rest for node in cluster.nodes], write=keys, read=copy.deepcopy(keys),
-                          cluster={"dcs": cluster.dcs()} if dcs else None)
+                          cluster={"dcs": cluster.dcs()} if dcs else None, process=process)
     proxy.start()
     if dcs:
         wait_until("the lock is known from etcd", lambda: proxy.lock().get("source") == "etcd3", 20)

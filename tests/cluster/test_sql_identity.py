@@ -173,12 +173,12 @@ SCRIPT = (simple_queries, errors_and_notices, extended_queries, binary_values, p
           function_calls, large_objects, notifications, huge_rows, transactions)
 
 
-def play(host, port, context):
-    """Transcript of the whole script by part, with the first and the last words."""
+def play(host, port, context, script=SCRIPT):
+    """Transcript of the script by part, with the first and the last words."""
     transcript = {}
     with RawClient(host, port, context, application_name="raw", client_encoding="UTF8") as client:
         transcript["start"] = list(client.said)
-        for part in SCRIPT:
+        for part in script:
             begin = len(client.said)
             part(client)
             transcript[part.__name__] = client.said[begin:]
@@ -193,21 +193,45 @@ def direct_transcript():
     return {}
 
 
+@pytest.fixture
+def direct(cluster, direct_transcript):
+    """What the primary itself says."""
+    if not direct_transcript:
+        leader = cluster.leader()
+        direct_transcript.update(play(leader.host, leader.pg_port, None))
+    return direct_transcript
+
+
+def check_identity(through, direct):
+    """Message for message the same, in the parts that were played through Rolegate."""
+    for part, said in through.items():
+        for count, (here, there) in enumerate(zip(said, direct[part])):
+            assert here == there, f"{part}, message {count}"
+        assert len(said) == len(direct[part]), part
+
+
 @in_each_mode
-def test_a_session_is_the_same_through_rolegate(cluster, make_rolegate, direct_transcript, mode):
+def test_a_session_is_the_same_through_rolegate(cluster, make_rolegate, direct, mode):
     """Simple and extended queries, pipelines, errors, notices, NOTIFY, COPY both ways, large objects, cursors, function
     calls, binary formats and rows of 100 MB: message for message the same as from the primary itself."""
     proxy = modes.start(mode, cluster, make_rolegate)
-    leader = cluster.leader()
-    if not direct_transcript:
-        direct_transcript.update(play(leader.host, leader.pg_port, None))
 
     through = play(proxy.host, proxy.write_port, modes.tls_context(mode, cluster))
 
-    assert list(through) == list(direct_transcript)
-    for part, said in through.items():
-        for count, (here, there) in enumerate(zip(said, direct_transcript[part])):
-            assert here == there, f"{part}, message {count}"
-        assert len(said) == len(direct_transcript[part]), part
+    assert list(through) == list(direct)
+    check_identity(through, direct)
     kinds = {kind for part in through.values() for kind, _ in (part if isinstance(part, list) else ())}
     assert {bytes([letter]) for letter in b"RSKZTDCEN12t3nIsAGHdcV"} - kinds == set()
+
+
+@pytest.mark.parametrize("size", (17, 1021))
+@pytest.mark.parametrize("mode", ("clear", "terminated"))
+def test_a_session_is_the_same_with_buffers_of_odd_sizes(cluster, make_rolegate, direct, mode, size):
+    """Every message is cut where the relay's buffer ends, in its header too; without the rows of 100 MB."""
+    proxy = modes.start(mode, cluster, make_rolegate, process={"buffer_size": size})
+    script = tuple(part for part in SCRIPT if part is not huge_rows)
+
+    through = play(proxy.host, proxy.write_port, modes.tls_context(mode, cluster), script)
+
+    assert len(through) == len(script) + 2
+    check_identity(through, direct)

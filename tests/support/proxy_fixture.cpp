@@ -89,7 +89,9 @@ proxy_fixture::proxy_fixture(
     {
         const std::vector<health::topology_ptr> beliefs{first};
         const std::vector<proxy::listener_state*> states{&state_};
-        workers_.push_back(std::make_unique<proxy::worker>(i, workers, beliefs, states, told_));
+        workers_.push_back(std::make_unique<proxy::worker>(
+            i, workers, config::settings{}.buffer_size, beliefs, states, told_
+        ));
         workers_.back()->use_tls(0, proxy::make_tls_contexts(state_.settings));
         all.push_back(workers_.back().get());
     }

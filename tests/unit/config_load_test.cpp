@@ -139,6 +139,7 @@ listeners:
     tls: {mode: passthrough}
 log: {level: debug, format: text}
 workers: 3
+buffer_size: 1MB
 shutdown_timeout: 0
 )");
 
@@ -165,6 +166,7 @@ shutdown_timeout: 0
     CHECK(l.tcp_user_timeout == 7s);
     CHECK(s.level == log_level::debug);
     CHECK(s.workers == 3U);
+    CHECK(s.buffer_size == 1'048'576);
     CHECK(s.shutdown_timeout == 0s);
 }
 

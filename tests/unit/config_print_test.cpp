@@ -102,6 +102,7 @@ log:
   format: text
 workers: auto
 # maxconn: what file descriptors allow
+buffer_size: 64kB
 shutdown_timeout: 30s
 )");
 }
@@ -131,6 +132,7 @@ TEST_CASE("what is printed is read back as it was")
     s.listeners[1].tcp_user_timeout = 1ms;
     s.admin.bind = {"::1", 7001};
     s.workers = 5;
+    s.buffer_size = 1000;
     s.shutdown_timeout = 0ms;
     check_round_trip(s);
 

@@ -317,6 +317,12 @@ TEST_CASE("values out of range are refused on both sides")
          "f:5:19: 'tcp_user_timeout' must be between 1ms and 1d, got '0'\n"},
         {with_root("workers: 0"), "f:3:10: 'workers' must be between 1 and 1024, got '0'\n"},
         {with_root("workers: 1025"), "f:3:10: 'workers' must be between 1 and 1024, got '1025'\n"},
+        {with_root("buffer_size: 64KiB"),
+         "f:3:14: expected a size such as 512B, 64kB or 1MB, got '64KiB'\n"},
+        {with_root("buffer_size: 15"),
+         "f:3:14: 'buffer_size' must be between 16B and 16MB, got '15'\n"},
+        {with_root("buffer_size: 17MB"),
+         "f:3:14: 'buffer_size' must be between 16B and 16MB, got '17MB'\n"},
         {with_root("shutdown_timeout: 2d"),
          "f:3:19: 'shutdown_timeout' must be between 0 and 1d, got '2d'\n"},
     };

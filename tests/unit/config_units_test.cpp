@@ -150,4 +150,29 @@ TEST_CASE("durations are written with the largest unit that divides them")
     }
 }
 
+TEST_CASE("sizes are written in the largest unit that divides them")
+{
+    struct row
+    {
+        std::int64_t bytes;
+        const char* text;
+    };
+    const row rows[] = {
+        {1, "1B"},
+        {1023, "1023B"},
+        {1024, "1kB"},
+        {1536, "1536B"},
+        {65'536, "64kB"},
+        {std::int64_t{16} << 20, "16MB"},
+        {std::int64_t{3} << 40, "3TB"},
+    };
+
+    for (const row& r : rows)
+    {
+        CAPTURE(r.bytes);
+        CHECK(format_size(r.bytes) == r.text);
+        CHECK(parse_size(format_size(r.bytes)) == r.bytes);
+    }
+}
+
 TEST_SUITE_END();
