@@ -9,6 +9,7 @@
 #include "proxy/handshake_count.hpp"
 
 #include <boost/asio/steady_timer.hpp>
+#include <boost/intrusive/list.hpp>
 
 #include <chrono>
 #include <optional>
@@ -18,6 +19,8 @@
 namespace rolegate::proxy
 {
 
+class session;
+
 // A member that has refused, or said "not now".
 struct refusal
 {
@@ -26,10 +29,13 @@ struct refusal
     std::chrono::milliseconds pause{0};
 };
 
+// Listed by the worker until the first packet is whole.
 struct opening
+    : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>
 {
     using time_point = std::chrono::steady_clock::time_point;
 
+    session& owner;
     handshake hands;
     handshake_count::token counted;       // until the first packet is whole
     std::vector<std::byte> startup;       // the StartupMessage as the server gets it
@@ -45,7 +51,7 @@ struct opening
     bool role_gone = false;           // the server was closed because its member lost the role
     bool said_no = false;             // answered an encryption request with N
 
-    explicit opening(const boost::asio::any_io_executor& ex) : timer(ex) {}
+    opening(session& whose, const boost::asio::any_io_executor& ex) : owner(whose), timer(ex) {}
 };
 
 } // namespace rolegate::proxy

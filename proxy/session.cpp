@@ -41,7 +41,7 @@ pgwire::bytes bytes_of(const std::string& text)
 session::session(worker& w, listener_state& l, std::uint64_t id, socket client, const peer& from)
     : worker_(w), listener_(l), id_(id), client_(std::move(client)), server_(socket(w.context())),
       peer_(from), visit_(l.door, w.index()),
-      opening_(std::make_unique<opening>(w.context().get_executor())),
+      opening_(std::make_unique<opening>(*this, w.context().get_executor())),
       accepted_(std::chrono::steady_clock::now())
 {
     tune(client_.raw(), l.settings);
@@ -108,7 +108,7 @@ asio::awaitable<bool> session::establish()
             continue; // the next packet comes inside TLS, or in clear text after an N
         }
         clear_deadline();
-        opening_->counted.end();
+        end_handshake();
         // Whether there is TLS has been settled with us: no server is asked again, and what comes
         // unread would pass `required` and `ca` by.
         const bool settled = step == handshake::next::startup || step == handshake::next::opaque;

@@ -69,6 +69,9 @@ public:
     // End now, whatever is under way.
     void end(errc why);
 
+    // Its first packet has been awaited for long enough: somebody else gets the place, at once.
+    void give_up_handshake();
+
     // Which of the worker's lists it is in: that of those which wait for something, or relay.
     bool waits = true;
 
@@ -101,6 +104,8 @@ private:
     awaitable<bool> pass_on_unread();
 
     awaitable<bool> meet_client();
+    bool enter_handshake(bool for_another);
+    void end_handshake() noexcept;
     awaitable<bool> read_proxy_header();
     awaitable<bool> accept_direct_tls();
     awaitable<bool> accept_encryption();

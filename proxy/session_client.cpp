@@ -51,11 +51,8 @@ asio::awaitable<bool> session::meet_client()
 {
     set_deadline(deadline::handshake, listener_.settings.timeouts.handshake);
     const bool for_another = listener_.demands_proxy_header(peer_.address);
-    // A balancer speaks for many: what comes through it is counted for the listener alone.
-    auto counted = listener_.handshakes.enter(for_another ? std::nullopt : key_of(peer_.address));
-    if (counted.place.empty())
+    if (!enter_handshake(for_another))
         co_return fail(errc::too_many_handshakes);
-    opening_->counted = std::move(counted.place);
     if (for_another)
     {
         const bool known = co_await read_proxy_header();
@@ -67,6 +64,34 @@ asio::awaitable<bool> session::meet_client()
     if (!ends_tls())
         co_return true;
     co_return co_await accept_direct_tls();
+}
+
+// When the listener has no place left, whoever has been silent here for longest gives up his: one
+// who means well needs milliseconds, so a crowd of silent ones keeps nobody out. A balancer speaks
+// for many: what comes through it is counted for the listener alone.
+bool session::enter_handshake(bool for_another)
+{
+    const auto from = for_another ? std::nullopt : key_of(peer_.address);
+    auto counted = listener_.handshakes.enter(from);
+    if (counted.hit == handshake_count::limit::listener && worker_.end_oldest_handshake(listener_))
+        counted = listener_.handshakes.enter(from);
+    if (counted.place.empty())
+        return false;
+    opening_->counted = std::move(counted.place);
+    worker_.note_handshake(*opening_);
+    return true;
+}
+
+void session::end_handshake() noexcept
+{
+    opening_->counted.end();
+    opening_->unlink();
+}
+
+void session::give_up_handshake()
+{
+    end_handshake();
+    end(errc::too_many_handshakes);
 }
 
 // Not a byte behind the header is taken: it may belong to TLS.

@@ -221,6 +221,17 @@ void worker::note_routed(const listener_state& l, const std::string& member)
     observer_.first_session(l.cluster, member);
 }
 
+bool worker::end_oldest_handshake(const listener_state& l)
+{
+    const auto oldest = std::ranges::find_if(
+        in_handshake_, [&l](const opening& o) { return &o.owner.listener() == &l; }
+    );
+    if (oldest == in_handshake_.end())
+        return false;
+    oldest->owner.give_up_handshake();
+    return true;
+}
+
 // --- periodic ----------------------------------------------------------------------------------
 
 void worker::sweep()

@@ -87,6 +87,12 @@ public:
         return tls_[l.index];
     }
 
+    // A client whose first packet is not whole yet; listed until its opening is unlinked.
+    void note_handshake(opening& o) { in_handshake_.push_back(o); }
+
+    // The oldest of them at this listener makes room. False: this worker has none.
+    bool end_oldest_handshake(const listener_state& l);
+
     // While a session is held: on_wake() is for whoever has this ticket.
     void await_wake(session& s, ticket number);
     void forget_wake(const listener_state& l, ticket number);
@@ -111,6 +117,9 @@ public:
 private:
     using session_list =
         boost::intrusive::list<session, boost::intrusive::constant_time_size<false>>;
+
+    using opening_list =
+        boost::intrusive::list<opening, boost::intrusive::constant_time_size<false>>;
 
     struct hinted
     {
@@ -142,6 +151,7 @@ private:
     std::vector<std::string> last_writer_; // by cluster: the primary that sessions were led to
     worker_stats stats_;
     buffer_pool buffers_;
+    opening_list in_handshake_; // oldest first
     session_list waiting_;
     session_list relaying_;
     std::vector<pollfd> polled_; // reused by every sweep

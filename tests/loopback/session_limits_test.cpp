@@ -310,7 +310,7 @@ TEST_SUITE("session: how many at once")
         fake_postgres server;
         auto settings = quick_listener();
         settings.handshakes = {4, 2};
-        proxy_fixture proxy(settings, 2);
+        proxy_fixture proxy(settings);
         proxy.believe({{"a", server.port()}});
         const auto under_way = [&](std::size_t n)
         { return run_until([&, n] { return proxy.sessions() == n; }); };
@@ -324,21 +324,45 @@ TEST_SUITE("session: how many at once")
         client_from three("127.0.0.3", proxy.port());
         client_from four("127.0.0.3", proxy.port());
         REQUIRE(under_way(4));
+
+        // Who has been silent for longest makes room; others of its address keep theirs.
         client_from other("127.0.0.4", proxy.port());
-        CHECK(is_turned_away(other));
+        CHECK(is_turned_away(one));
+        CHECK(logs_in(other));
         CHECK(rejected(proxy, "too_many_handshakes") == 2);
         CHECK(proxy.ended("PR") == 2);
 
-        // Who has said it, or has gone, makes room.
-        CHECK(logs_in(one));
+        // Who has said what it wants, or has gone, makes room as well.
         three.close();
         REQUIRE(under_way(3));
         client_from again("127.0.0.2", proxy.port());
-        client_from other_again("127.0.0.4", proxy.port());
         CHECK(logs_in(again));
-        CHECK(logs_in(other_again));
         two.send(hex("000008 04d2162f"));
         CHECK(two.receive(1) == bytes_of("N"));
+        CHECK(four.quiet());
+    }
+
+    TEST_CASE("a crowd of silent clients keeps nobody out")
+    {
+        fake_postgres server;
+        auto settings = quick_listener();
+        settings.handshakes = {50, 50};
+        proxy_fixture proxy(settings, 2);
+        proxy.believe({{"a", server.port()}});
+        std::vector<std::unique_ptr<client_from>> crowd;
+        for (std::size_t i = 0; i < 150; ++i)
+            crowd.push_back(
+                std::make_unique<client_from>("127.0.0." + std::to_string(2 + i % 10), proxy.port())
+            );
+        REQUIRE(
+            run_until([&] { return proxy.stats().handshake_rejects["too_many_handshakes"] == 100; })
+        );
+
+        for (int i = 0; i < 20; ++i)
+        {
+            client_from welcome("127.0.0.99", proxy.port());
+            CHECK(logs_in(welcome));
+        }
     }
 
     TEST_CASE("clients that are held, or through, do not count as unknown ones")
@@ -383,7 +407,8 @@ TEST_SUITE("session: how many at once")
 
         client_from four(balancer, proxy.port());
 
-        CHECK(is_turned_away(four));
+        CHECK(is_turned_away(one));
+        CHECK(four.quiet());
     }
 
     TEST_CASE("at the process's maxconn clients wait in the kernel until one has left")
