@@ -21,7 +21,8 @@ namespace asio = boost::asio;
 // After a hint the member is asked at fast_interval for this long. What it then says makes the
 // belief unsettled, or the hint was about nothing and the next one of its kind has to wait.
 constexpr auto hint_burst = 1s;
-constexpr auto hint_rest = 10s;
+constexpr std::chrono::milliseconds hint_rest = 10s;
+constexpr std::chrono::milliseconds longest_rest = 80s; // doubled each time
 
 // Without a hint and without a settled belief, bursts end after two ttl: nothing that takes longer
 // is a role change. Only a lock that may end at any moment is watched without a limit.
@@ -150,10 +151,11 @@ void monitor::hint(const std::string& member, life_sign seen)
     }
     if (now < hinted_until_) // the burst runs already
         return;
-    // The last burst over this member has taught nothing: clients with a wrong password, say, must
-    // not keep us asking fast for ever.
-    const bool taught = believed_->generation != hinted_generation_;
-    if (member == hinted_member_ && !taught && now < hinted_until_ + hint_rest)
+    // The last bursts over this member have taught nothing: clients with a wrong password, say,
+    // must not keep us asking fast for ever.
+    const auto last = bursts_.find(member);
+    if (last != bursts_.end() && now < last->second.until + last->second.rest &&
+        believed_->generation == last->second.generation)
         return;
     look_closer(member, now);
 }
@@ -161,8 +163,14 @@ void monitor::hint(const std::string& member, life_sign seen)
 void monitor::look_closer(const std::string& member, time_point now)
 {
     hinted_member_ = member;
-    hinted_generation_ = believed_->generation;
     hinted_until_ = now + hint_burst;
+    std::erase_if(bursts_, [now](const auto& b) { return now >= b.second.until + longest_rest; });
+    auto& b = bursts_[member];
+    const bool taught = b.rest == b.rest.zero() || b.generation != believed_->generation;
+    b = {
+        hinted_until_,
+        taught ? hint_rest : std::min(2 * b.rest, longest_rest),
+        believed_->generation};
     wake_.cancel();
 }
 

@@ -74,9 +74,17 @@ private:
     std::map<std::string, std::shared_ptr<sql_probe>> probes_; // by member name
 
     bool stopped_ = false;
+    // A time of asking often, because something was seen to happen to a member.
+    struct burst
+    {
+        time_point until{};
+        std::chrono::milliseconds rest{0}; // before the next, if this one has taught nothing
+        std::uint64_t generation = 0;      // of the belief when it began
+    };
+
     time_point hinted_until_{};
     std::string hinted_member_;
-    std::uint64_t hinted_generation_ = 0; // of the belief when that burst began
+    std::map<std::string, burst> bursts_; // of the last minutes, by member
     std::string last_holder_;             // of the lock, while nobody holds it
     std::optional<time_point> unsettled_since_;
     time_point published_{};

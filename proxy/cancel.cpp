@@ -75,7 +75,8 @@ asio::awaitable<void> offer_cancel(
             }
         );
     }
-    co_await all_done.async_wait(nothrow);
+    if (left > 0) // some fail at once
+        co_await all_done.async_wait(nothrow);
 
     // The offers refer to this frame: it stays until the last one has returned.
     while (left > 0)

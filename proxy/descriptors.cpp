@@ -32,7 +32,8 @@ std::size_t most_clients(std::optional<std::size_t> configured)
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return configured.value_or(SIZE_MAX);
-    const auto possible = (std::max(limit.rlim_cur, 2 * own_descriptors) - own_descriptors) / 2;
+    const auto own = std::min(own_descriptors, limit.rlim_cur / 2);
+    const auto possible = (limit.rlim_cur - own) / 2;
     if (configured && *configured > possible)
         log::line(config::log_level::warning, "maxconn_lowered")
             .add("maxconn", static_cast<std::int64_t>(possible))

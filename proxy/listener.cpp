@@ -178,7 +178,7 @@ std::vector<std::string> listener::bound() const
 
 void listener::accept_next(socket& s)
 {
-    s.accepts = !stopped_ && (!withdrawn_ || !s.path.empty());
+    s.accepts = !stopped_ && !s.withdrawn;
     if (!s.accepts)
         return;
     if (state_.process.clients >= state_.process.maxconn)
@@ -189,12 +189,12 @@ void listener::accept_next(socket& s)
         s.from,
         [this, &s, &to](const error_code& ec, protocol::socket client)
         {
-            if (!ec)
-            {
-                accepted(to, std::move(client), peer_from(s.from.data()));
-            }
-            else if (!stopped_ && !withdrawn_ && ec != asio::error::operation_aborted && ec != asio::error::connection_aborted)
+            const bool ours = stopped_ || s.withdrawn || ec == asio::error::operation_aborted;
+            const bool its_own = ec == asio::error::connection_aborted;
+            if (ec && !ours && !its_own)
                 return accept_later(s, ec.message());
+            if (!ec)
+                accepted(to, std::move(client), peer_from(s.from.data()));
             accept_next(s);
         }
     );
@@ -257,6 +257,7 @@ void listener::withdraw()
     {
         if (!s.path.empty())
             continue; // a unix socket cannot come back, and leads to no other host
+        s.withdrawn = true;
         ::shutdown(s.accepting.native_handle(), SHUT_RD);
         error_code ignored;
         s.accepting.set_option(tcp::acceptor::reuse_address(false), ignored);
@@ -267,36 +268,38 @@ void listener::withdraw()
         .text("text", "nobody has been routable for withdraw_after: connections are refused");
 }
 
-// A port that somebody else has taken meanwhile is tried again with every look.
+// A socket that cannot listen is tried again with every look; the others serve meanwhile.
 void listener::come_back()
 {
-    if (!listen_again())
-        return;
-    withdrawn_ = false;
+    bool all = true;
     for (auto& s : sockets_)
+    {
+        if (s.withdrawn && !listen_again(s))
+        {
+            all = false;
+            continue;
+        }
+        s.withdrawn = false;
         if (!s.accepts)
             accept_next(s);
+    }
+    if (!all)
+        return;
+    withdrawn_ = false;
+    listen_failed_ = false;
     log::line(config::log_level::info, "listening_again").add("listener", state_.settings.name);
 }
 
-bool listener::listen_again()
+bool listener::listen_again(socket& s)
 {
-    for (auto& s : sockets_)
-    {
-        error_code ec;
-        if (s.path.empty())
-            s.accepting.set_option(tcp::acceptor::reuse_address(true), ec);
-        s.accepting.listen(asio::socket_base::max_listen_connections, ec);
-        if (!ec)
-            continue;
-        if (!std::exchange(listen_failed_, true))
-            log::line(config::log_level::error, "listen_failed")
-                .add("listener", state_.settings.name)
-                .text("error", ec.message());
-        return false;
-    }
-    listen_failed_ = false;
-    return true;
+    error_code ec;
+    s.accepting.set_option(tcp::acceptor::reuse_address(true), ec);
+    s.accepting.listen(asio::socket_base::max_listen_connections, ec);
+    if (ec && !std::exchange(listen_failed_, true))
+        log::line(config::log_level::error, "listen_failed")
+            .add("listener", state_.settings.name)
+            .text("error", ec.message());
+    return !ec;
 }
 
 } // namespace rolegate::proxy

@@ -56,6 +56,7 @@ private:
         std::string path;        // of a unix socket, until the file is removed
         time_point told{};       // when it was last said that none can be accepted
         bool accepts = false;    // an accept or a pause is under way
+        bool withdrawn = false;  // shut down until it listens again
     };
 
     void open_socket(const config::host_port& bind);
@@ -65,7 +66,7 @@ private:
     void remove_files();
     void withdraw();
     void come_back();
-    [[nodiscard]] bool listen_again();
+    [[nodiscard]] bool listen_again(socket& s);
 
     listener_state& state_;
     worker& home_;

@@ -99,4 +99,21 @@ line& line::text(std::string_view key, std::string_view value)
     return wanted_ ? add(key, quoted(value, long_text)) : *this;
 }
 
+void internal_error(const std::exception_ptr& e)
+{
+    line said(config::log_level::error, "internal_error");
+    try
+    {
+        std::rethrow_exception(e);
+    }
+    catch (const std::exception& x)
+    {
+        said.text("error", x.what());
+    }
+    catch (...)
+    {
+        said.text("error", "unknown");
+    }
+}
+
 } // namespace rolegate::proxy::log

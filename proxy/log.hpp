@@ -7,6 +7,7 @@
 #include "config/settings.hpp"
 
 #include <cstdint>
+#include <exception>
 #include <string>
 #include <string_view>
 
@@ -38,5 +39,8 @@ private:
     bool wanted_;
     std::string text_;
 };
+
+// Nothing that should be thrown is; what is caught all the same is our bug, or lack of memory.
+void internal_error(const std::exception_ptr& e);
 
 } // namespace rolegate::proxy::log

@@ -48,6 +48,7 @@ struct opening
     errc refused_why = errc::server_failed;
     std::vector<std::string> flipped; // sslmode allow and prefer: members to be tried the other way
     bool client_left = false;         // it has closed its side while a server was sought
+    bool server_silent = false;       // the server was closed because it said nothing in time
     bool role_gone = false;           // the server was closed because its member lost the role
     bool said_no = false;             // answered an encryption request with N
 

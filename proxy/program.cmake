@@ -46,6 +46,7 @@ add_library(proxy STATIC
     session_client.cpp
     session_events.cpp
     session_server.cpp
+    session_server_tls.cpp
     tls_context.cpp
     tls_stream.cpp
     transport.cpp

@@ -121,16 +121,10 @@ void relay::read(flow& f)
         f.heard = now_;
         observe(f, room.first(r.size));
         const bool passed = pass_on(f, r.size);
-        if (ending_ && answers_.at_boundary())
+        if (ending_ && (answers_.at_boundary() || answers_.lost()))
             return stop(why_);
-        if (!passed)
+        if (!passed || ends_when_idle())
             return;
-        if (tells_idle_ && idle())
-        {
-            owner_.on_idle();
-            if (stopping_)
-                return;
-        }
         // That was all; a further recv would only say EAGAIN. TLS gives one record at a time.
         if (r.size < room.size() && !f.from.encrypted())
             return wait(f, f.from, io_status::want_read, &relay::read);
@@ -145,6 +139,13 @@ std::span<std::byte> relay::room_for(const flow& f)
     return ending_ && &f == &from_server_
                ? room.first(std::min(room.size(), answers_.message_left()))
                : room;
+}
+
+bool relay::ends_when_idle()
+{
+    if (tells_idle_ && idle())
+        owner_.on_idle();
+    return stopping_;
 }
 
 bool relay::muted(const flow& f) const noexcept
@@ -217,7 +218,8 @@ void relay::write_parked(flow& f)
             return wait(f, f.to, r.status, &relay::write_parked);
     }
     buffers_.give_back(std::move(f.parked));
-    read(f);
+    if (!ends_when_idle())
+        read(f);
 }
 
 // --- the end -----------------------------------------------------------------------------------
@@ -261,7 +263,19 @@ void relay::stop_at_boundary(errc why)
 // A server that has ended already is the reason for whatever breaks afterwards.
 void relay::finish(errc why)
 {
+    if (is_goodbye(why))
+        why = errc::none;
     stop(ending_ || why_ == errc::server_ended ? why_ : why);
+}
+
+// Inside TLS that is not ours nobody sees Terminate. Who has closed answers the other's last record
+// with a reset: where the other side has ended as well, that was no accident.
+bool relay::is_goodbye(errc why) const noexcept
+{
+    if (readable_ || ending_)
+        return false;
+    return (why == errc::server_reset && from_client_.from.hung_up()) ||
+           (why == errc::client_reset && from_server_.from.hung_up());
 }
 
 // The last handler that returns ends the relay.
@@ -281,7 +295,8 @@ bool relay::idle() const noexcept
 // The first ReadyForQuery answers the StartupMessage, which is not counted.
 bool relay::busy() const noexcept
 {
-    return readable_ && requests_.counted() + 1 - ignored_ != answers_.counted();
+    return readable_ &&
+           (requests_.unsynced() || requests_.counted() + 1 - ignored_ != answers_.counted());
 }
 
 std::string relay::take_unsent()

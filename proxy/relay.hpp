@@ -84,6 +84,9 @@ public:
     // Readable, and the server has not answered everything yet.
     [[nodiscard]] bool busy() const noexcept;
 
+    // PostgreSQL's messages can be told apart.
+    [[nodiscard]] bool readable() const noexcept { return readable_; }
+
     [[nodiscard]] bool server_ended() const noexcept { return from_server_.ended; }
 
     // When the side last sent a byte.
@@ -127,9 +130,11 @@ private:
     void observe(flow& f, std::span<const std::byte> seen);
     [[nodiscard]] bool pass_on(flow& f, std::size_t size);
     [[nodiscard]] bool muted(const flow& f) const noexcept;
+    [[nodiscard]] bool ends_when_idle();
     void on_eof(flow& f);
     void waited();
     void finish(errc why);
+    [[nodiscard]] bool is_goodbye(errc why) const noexcept;
 
     flow from_client_;
     flow from_server_;

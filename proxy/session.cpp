@@ -2,14 +2,13 @@
 #include "proxy/session.hpp"
 
 #include "proxy/connect.hpp"
+#include "proxy/log.hpp"
 #include "proxy/pgwire/error_response.hpp"
 #include "proxy/pgwire/startup_message.hpp"
 #include "proxy/route.hpp"
 #include "proxy/worker.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-
-#include <array>
 
 namespace rolegate::proxy
 {
@@ -66,7 +65,7 @@ void session::start()
         {
             if (e)
             {
-                worker_.report(e);
+                log::internal_error(e);
                 fail(errc::internal);
             }
             if (!relay_)
@@ -165,6 +164,9 @@ asio::awaitable<bool> session::negotiate()
     if (injected)
         co_return fail(errc::bytes_before_tls);
     opening_->hands.answered(reply);
+    // Whoever is sought for the next packet is sought anew.
+    opening_->hold_until.reset();
+    opening_->refusals.clear();
     co_return true;
 }
 
@@ -252,7 +254,7 @@ void session::start_relay()
     if (on_topology())
         worker_.note_cut(listener_, member_, 1);
     if (leaving_ != errc::none)
-        worker_.watch(*this);
+        leave_when_idle(leaving_, std::nullopt);
 }
 
 // The session can be cancelled from now on.
@@ -296,7 +298,7 @@ void session::on_relay_end(errc why)
         [this](std::exception_ptr e)
         {
             if (e)
-                worker_.report(e);
+                log::internal_error(e);
             worker_.remove(*this);
         }
     );
@@ -330,11 +332,15 @@ asio::awaitable<void> session::say_goodbye(std::string last_words)
     if (info(why_).who == side::client && last_words.empty())
         co_return client_.close();
     client_.finish_sending();
-    std::array<std::byte, 1024> dropped;
-    for (bool open = client_.is_open(); open && client_.is_open();)
+    // Others have their turn after every buffer: one that sends without end would keep the worker.
+    while (client_.is_open())
     {
-        const auto [ec, n] = co_await client_.read_some(dropped);
-        open = !ec;
+        const auto ec = co_await client_.readable();
+        if (ec)
+            break;
+        const auto dropped = client_.receive(worker_.buffers().scratch());
+        if (dropped.status == io_status::ended || dropped.status == io_status::broken)
+            break;
     }
     client_.close();
 }

@@ -2,7 +2,8 @@
 //
 // One client's life. session.cpp tells it in order: first packet, a server found (or waited for),
 // the first answer, the relay, the end. session_client.cpp is about the client before that,
-// session_server.cpp about the way to a server, session_events.cpp about what comes from outside.
+// session_server.cpp about the way to a server, session_server_tls.cpp about TLS on it,
+// session_events.cpp about what comes from outside.
 // Everything runs on one worker's thread; the worker owns the session and calls it about what it
 // cannot see itself.
 #pragma once
@@ -49,13 +50,16 @@ public:
     // was ended.
     bool on_topology();
 
+    // Its cluster's view is stale, and sessions are to end with it.
+    void on_stale();
+
     // Held no longer, perhaps: the door says it is this one's turn.
     void on_wake();
 
     // About ten times a second while the session is in the worker's list of those that wait.
     void on_sweep(time_point now);
 
-    // About once a second while it relays: timeouts.client and timeouts.server.
+    // About once a second: timeouts.client and timeouts.server, while it relays.
     void on_idle_sweep(relay::tick now);
 
     // The client has closed its side (told only where watched_client() is not -1).
@@ -129,6 +133,7 @@ private:
     [[nodiscard]] bool flips_server_tls();
     void lose_server(health::life_sign seen = health::life_sign::ended);
     time_point rest_members(time_point now);
+    [[nodiscard]] bool has_untried_member(time_point now) const;
     void end_hold(const char* result);
 
     awaitable<void> say_goodbye(std::string last_words);
@@ -139,6 +144,7 @@ private:
     void on_idle() override;
     void end_at_boundary(errc why);
     void try_to_leave(time_point now);
+    void on_peer_fin_due();
     void finish();
     void record_end();
     void leave_member();

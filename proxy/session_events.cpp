@@ -76,6 +76,12 @@ bool session::on_topology()
     return false;
 }
 
+void session::on_stale()
+{
+    if (relay_ && why_ == errc::none)
+        end(errc::view_lost);
+}
+
 void session::on_wake()
 {
     if (opening_ && opening_->waiting)
@@ -161,6 +167,8 @@ void session::on_client_gone(time_point now)
 
 void session::set_deadline(deadline what, milliseconds after)
 {
+    if (what == deadline::first_answer && opening_->client_left)
+        after = std::min(after, hung_server_limit);
     deadline_ = what;
     deadline_at_ = std::chrono::steady_clock::now() + after;
 }
@@ -183,27 +191,41 @@ void session::on_sweep(time_point now)
     case deadline::connect:
     case deadline::server_tls:
     case deadline::first_answer:
+        opening_->server_silent = true;
         return server_.close(); // another try, or the end of the hold
     case deadline::message_end:
         return relay_->stop(why_);
     case deadline::peer_fin:
-        return end(errc::client_fin_timeout);
+        return on_peer_fin_due();
     case deadline::goodbye:
         return client_.close();
     }
 }
 
-// While a query runs its client waits, and may do so for as long as it likes.
+// One side has ended; as long as the other's bytes flow, both are wanted.
+void session::on_peer_fin_due()
+{
+    const auto limit = listener_.settings.timeouts.client_fin;
+    const auto heard = std::max(relay_->client_heard(), relay_->server_heard());
+    const auto silent = (worker_.now() - heard) * worker::tick_length;
+    if (silent >= limit)
+        return end(errc::client_fin_timeout);
+    set_deadline(deadline::peer_fin, limit - silent);
+}
+
+// While a query runs its client waits, and may do so for as long as it likes; silence begins with
+// the end of its answer. Where queries cannot be seen, bytes of either side say that one runs.
 void session::on_idle_sweep(relay::tick now)
 {
     if (!relay_ || why_ != errc::none || relay_->busy())
         return;
-    const auto silent = [now](relay::tick heard, milliseconds limit)
-    { return limit.count() > 0 && (now - heard) * worker::tick_length >= limit; };
+    const auto heard = std::max(relay_->client_heard(), relay_->server_heard());
+    const auto silent = (now - heard) * worker::tick_length;
+    const auto over = [silent](milliseconds limit) { return limit.count() > 0 && silent >= limit; };
     const auto& limits = listener_.settings.timeouts;
-    if (silent(relay_->client_heard(), limits.client))
+    if (over(limits.client))
         end_at_boundary(errc::client_idle);
-    else if (silent(relay_->server_heard(), limits.server))
+    else if (over(limits.server))
         end_at_boundary(errc::server_idle);
 }
 

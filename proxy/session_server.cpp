@@ -65,7 +65,12 @@ asio::awaitable<bool> session::reach_server()
         const auto now = std::chrono::steady_clock::now();
         if (o.client_left)
             co_return fail(errc::client_gone);
-        if (now >= *o.hold_until && !o.refusals.empty())
+        if (leaving_ != errc::none)
+        {
+            end_hold("shutdown");
+            co_return fail(leaving_);
+        }
+        if (now >= *o.hold_until && !o.refusals.empty() && !has_untried_member(now))
         {
             end_hold("timeout");
             co_return fail(o.refused_why);
@@ -101,11 +106,18 @@ hold::turn session::take_place(time_point now)
         [&](const hold::room& room) -> std::string_view
         {
             auto not_now = opening_->resting;
+            auto silent = std::vector<std::string>();
             for (const auto& m : t->members)
                 if (room.is_full(m.name, listener_.cluster_settings.options_of(m.name).maxconn))
                     not_now.push_back(m.name);
+                else if (worker_.silent_members().has(listener_.cluster, m.name, now))
+                    silent.push_back(m.name);
             const auto turn = listener_.turn.fetch_add(1, std::memory_order_relaxed);
-            const auto to = route(listener_.settings.role, *t, now, turn, not_now);
+            const auto role = listener_.settings.role;
+            silent.insert(silent.end(), not_now.begin(), not_now.end());
+            auto to = route(role, *t, now, turn, silent);
+            if (!to.member && silent.size() > not_now.size())
+                to = route(role, *t, now, turn, not_now);
             if (to.member)
                 return to.member->name;
             listener_.turn.fetch_sub(1, std::memory_order_relaxed);
@@ -118,6 +130,8 @@ hold::turn session::take_place(time_point now)
 asio::awaitable<bool> session::go_to_member()
 {
     member_ = visit_.member();
+    opening_->role_gone = false;
+    opening_->server_silent = false;
     const auto t = worker_.believed(listener_.cluster);
     const auto* m = t->find(member_);
     if (!m)
@@ -140,6 +154,20 @@ asio::awaitable<bool> session::go_to_member()
     if (!secured && why_ == errc::none)
         lose_server();
     co_return secured;
+}
+
+// Open, and not one of those that have refused this client, or are silent. The member that is being
+// tried does not count.
+bool session::has_untried_member(time_point now) const
+{
+    const auto t = worker_.believed(listener_.cluster);
+    std::vector<std::string> tried{member_};
+    for (const auto& r : opening_->refusals)
+        tried.push_back(r.member);
+    for (const auto& m : t->members)
+        if (worker_.silent_members().has(listener_.cluster, m.name, now))
+            tried.push_back(m.name);
+    return route(listener_.settings.role, *t, now, 0, tried).member != nullptr;
 }
 
 // Lists the members that rest after a refusal; returns when the first of them may be tried again.
@@ -223,78 +251,6 @@ asio::awaitable<error_code> session::connect_to(const health::member& m)
     co_return error_code{};
 }
 
-// --- TLS to the server, as libpq does it -------------------------------------------------------
-
-bool session::wants_server_tls(const std::string& member) const
-{
-    const auto mode = listener_.settings.server_tls.sslmode;
-    const bool first = mode >= config::sslmode::prefer;
-    const auto& flipped = opening_->flipped;
-    return std::ranges::find(flipped, member) == flipped.end() ? first : !first;
-}
-
-// allow and prefer: a server that refuses what was tried first is tried the other way, once.
-// True: it is about to be, and nothing has been said to the client.
-bool session::flips_server_tls()
-{
-    const auto mode = listener_.settings.server_tls.sslmode;
-    auto& o = *opening_;
-    const bool before_authentication = !o.answer.empty() && o.answer.front() == std::byte{'E'};
-    const bool two_ways =
-        mode == config::sslmode::allow || (mode == config::sslmode::prefer && server_.encrypted());
-    if (!two_ways || !before_authentication ||
-        std::ranges::find(o.flipped, member_) != o.flipped.end())
-        return false;
-    o.flipped.push_back(member_);
-    server_.close();
-    return true;
-}
-
-// SSLRequest, one byte, TLS. True also where the server has none and none is insisted on.
-asio::awaitable<bool> session::secure_server(std::string host)
-{
-    static constexpr std::array request{
-        std::byte{0},
-        std::byte{0},
-        std::byte{0},
-        std::byte{8},
-        std::byte{0x04},
-        std::byte{0xd2},
-        std::byte{0x16},
-        std::byte{0x2f}};
-    const auto mode = listener_.settings.server_tls.sslmode;
-    set_deadline(deadline::server_tls, listener_.settings.timeouts.connect);
-    std::byte answer{};
-    const bool asked = co_await tell_server(request);
-    if (asked)
-    {
-        const auto [ec, n] = co_await server_.read_some(std::span(&answer, 1));
-        if (ec)
-            answer = {};
-    }
-    if (why_ != errc::none)
-        co_return false;
-    std::optional<std::string> problem = "the server does not speak SSL";
-    if (answer == std::byte{'S'})
-    {
-        auto context = worker_.tls_of(listener_).server;
-        problem = co_await server_.connect_tls(std::move(context), std::move(host));
-    }
-    else if (answer == std::byte{})
-        problem = "closed by the server";
-    clear_deadline();
-    if (why_ != errc::none)
-        co_return false;
-    if (!problem || (answer == std::byte{'N'} && mode <= config::sslmode::prefer))
-        co_return true;
-    if (mode == config::sslmode::prefer)
-        opening_->flipped.push_back(member_);
-    else
-        opening_->refused_why = errc::server_tls_failed;
-    worker_.note_server_tls_failed(listener_, member_, *problem);
-    co_return false;
-}
-
 // --- talking to it -----------------------------------------------------------------------------
 
 // The server is not to be had now: the monitor should look, and this member rests a little.
@@ -308,6 +264,8 @@ void session::lose_server(health::life_sign seen)
     if (std::exchange(o.role_gone, false))
         return member_.clear();
     worker_.hint(listener_.cluster, member_, seen);
+    if (std::exchange(o.server_silent, false))
+        worker_.note_silent(listener_, member_);
     auto r = std::ranges::find(o.refusals, member_, &refusal::member);
     if (r == o.refusals.end())
         r = o.refusals.insert(r, {member_, {}, {}});
@@ -319,7 +277,13 @@ void session::lose_server(health::life_sign seen)
 // Sends and waits for the first byte of an answer.
 asio::awaitable<bool> session::ask_server(pgwire::bytes data)
 {
-    set_deadline(deadline::first_answer, listener_.settings.timeouts.handshake);
+    // It may take its time where nobody else could be asked.
+    const auto& limits = listener_.settings.timeouts;
+    const bool alternative = has_untried_member(std::chrono::steady_clock::now());
+    set_deadline(
+        deadline::first_answer,
+        alternative ? std::min(limits.connect, limits.handshake) : limits.handshake
+    );
     const bool told = co_await tell_server(data);
     if (!told)
         co_return false;

@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <cerrno>
+#include <poll.h>
 #include <sys/socket.h>
 
 namespace rolegate::proxy
@@ -55,6 +56,12 @@ io_result transport::send(std::span<const std::byte> data) noexcept
         if (errno != EINTR)
             return {would_block() ? io_status::want_write : io_status::broken, 0};
     }
+}
+
+bool transport::hung_up() const noexcept
+{
+    pollfd p{const_cast<socket&>(socket_).native_handle(), POLLRDHUP, 0};
+    return ::poll(&p, 1, 0) > 0;
 }
 
 void transport::finish_sending() noexcept

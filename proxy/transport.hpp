@@ -36,6 +36,9 @@ public:
     // Sends what the kernel takes at once.
     [[nodiscard]] io_result send(std::span<const std::byte> data) noexcept;
 
+    // The other side has sent FIN or a reset, behind whatever has not been received yet.
+    [[nodiscard]] bool hung_up() const noexcept;
+
     // Nothing more will be sent: close_notify, FIN.
     void finish_sending() noexcept;
 
@@ -54,6 +57,9 @@ public:
 
     // One byte that stays where it is; unset: the other side has ended, or is broken.
     [[nodiscard]] awaitable<std::optional<std::byte>> peek();
+
+    // Something has come, or an error has.
+    [[nodiscard]] awaitable<error_code> readable() { return ready(io_status::want_read); }
 
     // At least one byte, or an error; eof is asio::error::eof.
     [[nodiscard]] awaitable<std::pair<error_code, std::size_t>> read_some(std::span<std::byte> room

@@ -36,6 +36,23 @@ constexpr auto tell_again_after = 10s;
 // The same hint again within this time tells the monitor nothing new.
 constexpr auto hint_every = 10ms;
 
+// After this a client tries a member again that has not answered another one.
+constexpr auto silence_rest = 10s;
+
+void warn(
+    const char* event,
+    const listener_state& l,
+    const std::string& member,
+    const char* key,
+    const std::string& text
+)
+{
+    log::line(config::log_level::warning, event)
+        .add("listener", l.settings.name)
+        .add("member", log::quoted(member))
+        .text(key, text);
+}
+
 } // namespace
 
 worker::worker(
@@ -50,7 +67,8 @@ worker::worker(
       listeners_(std::move(listeners)), observer_(observer), work_(asio::make_work_guard(context_)),
       sweeper_(context_), last_writer_(beliefs_.size()), stats_(listeners_.size()),
       buffers_(buffer_size), tls_(listeners_.size()),
-      cancel_offers_(cancel_offers_per_second, cancel_offers_at_once)
+      cancel_offers_(cancel_offers_per_second, cancel_offers_at_once), endings_(hint_every),
+      refusals_(hint_every), tls_failures_(tell_again_after), silent_(silence_rest)
 {
 }
 
@@ -78,7 +96,7 @@ void worker::run()
         {
             // Nothing on the byte path throws; what arrives here is our bug or lack of memory. The
             // other sessions go on.
-            report(std::current_exception());
+            log::internal_error(std::current_exception());
         }
 }
 
@@ -260,8 +278,10 @@ void worker::sweep_idle()
 {
     const auto limited = [](const listener_state* l)
     { return l->settings.timeouts.client.count() > 0 || l->settings.timeouts.server.count() > 0; };
-    if (std::ranges::any_of(listeners_, limited))
-        for_each_session(relaying_, [this](session& s) { s.on_idle_sweep(tick_); });
+    if (std::ranges::none_of(listeners_, limited))
+        return;
+    for (auto* list : {&relaying_, &waiting_})
+        for_each_session(*list, [this](session& s) { s.on_idle_sweep(tick_); });
 }
 
 // on_stale: shutdown_sessions.
@@ -274,9 +294,10 @@ void worker::end_stale_sessions(session::time_point now)
         const auto end = [cluster](session& s)
         {
             if (s.listener().cluster == cluster)
-                s.end(errc::view_lost);
+                s.on_stale();
         };
         for_each_session(relaying_, end);
+        for_each_session(waiting_, end); // drain, or wait for the other side's end
     }
 }
 
@@ -353,46 +374,23 @@ void worker::note_cut(const listener_state& l, const std::string& member, std::s
 
 void worker::hint(std::size_t cluster, const std::string& member, health::life_sign seen)
 {
-    const auto now = std::chrono::steady_clock::now();
-    std::erase_if(hinted_, [now](const hinted& h) { return now - h.at >= hint_every; });
-    const auto same = [&](const hinted& h)
-    { return h.cluster == cluster && h.member == member && h.seen == seen; };
-    if (std::ranges::any_of(hinted_, same))
-        return;
-    hinted_.push_back({cluster, member, seen, now});
-    observer_.hint(cluster, member, seen);
+    auto& told = seen == health::life_sign::refused ? refusals_ : endings_;
+    if (told.note(cluster, member, std::chrono::steady_clock::now()))
+        observer_.hint(cluster, member, seen);
+}
+
+void worker::note_silent(const listener_state& l, const std::string& member)
+{
+    if (silent_.note(l.cluster, member, std::chrono::steady_clock::now()))
+        warn("server_silent", l, member, "text", "no answer in time: others come first for 10 s");
 }
 
 void worker::note_server_tls_failed(
     const listener_state& l, const std::string& member, const std::string& problem
 )
 {
-    const auto now = std::chrono::steady_clock::now();
-    std::erase_if(
-        tls_failures_, [now](const auto& f) { return now - f.second >= tell_again_after; }
-    );
-    if (!tls_failures_.emplace(member, now).second)
-        return;
-    log::line(config::log_level::warning, "server_tls_failed")
-        .add("listener", l.settings.name)
-        .add("member", log::quoted(member))
-        .text("error", problem);
-}
-
-void worker::report(const std::exception_ptr& e) const
-{
-    try
-    {
-        std::rethrow_exception(e);
-    }
-    catch (const std::exception& x)
-    {
-        log::line(config::log_level::error, "internal_error").text("error", x.what());
-    }
-    catch (...)
-    {
-        log::line(config::log_level::error, "internal_error").text("error", "unknown");
-    }
+    if (tls_failures_.note(l.index, member, std::chrono::steady_clock::now()))
+        warn("server_tls_failed", l, member, "error", problem);
 }
 
 } // namespace rolegate::proxy

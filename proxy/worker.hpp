@@ -7,6 +7,7 @@
 #include "health/topology.hpp"
 #include "proxy/buffer_pool.hpp"
 #include "proxy/listener_tls.hpp"
+#include "proxy/recent.hpp"
 #include "proxy/session.hpp"
 #include "proxy/token_bucket.hpp"
 #include "proxy/worker_observer.hpp"
@@ -107,7 +108,10 @@ public:
     void note_cut(const listener_state& l, const std::string& member, std::size_t n);
 
     void hint(std::size_t cluster, const std::string& member, health::life_sign seen);
-    void report(const std::exception_ptr& e) const;
+
+    // It has taken a connection and said nothing in time: for a while others come first.
+    void note_silent(const listener_state& l, const std::string& member);
+    [[nodiscard]] const recent& silent_members() const noexcept { return silent_; } // by cluster
 
     // Once in a while for each member: all its sessions fail alike.
     void note_server_tls_failed(
@@ -120,14 +124,6 @@ private:
 
     using opening_list =
         boost::intrusive::list<opening, boost::intrusive::constant_time_size<false>>;
-
-    struct hinted
-    {
-        std::size_t cluster = 0;
-        std::string member;
-        health::life_sign seen{};
-        session::time_point at{};
-    };
 
     void run();
     void adopt(std::size_t cluster, health::topology_ptr t);
@@ -160,11 +156,13 @@ private:
     std::vector<listener_tls_contexts> tls_;                  // by listener
     std::map<std::pair<std::size_t, ticket>, session*> held_; // by listener and ticket
     token_bucket cancel_offers_;
-    std::map<std::string, session::time_point> tls_failures_; // told of, by member
+    recent endings_; // hints, by cluster
+    recent refusals_;
+    recent tls_failures_; // told of, by listener
+    recent silent_;       // members, by cluster
     relay::tick tick_ = 0;
     std::uint64_t started_ = 0;
     bool shutting_down_ = false;
-    std::vector<hinted> hinted_; // within the last milliseconds
 };
 
 } // namespace rolegate::proxy

@@ -23,11 +23,15 @@ bool is_ready_for_query(const std::byte* header, std::uint32_t length) noexcept
     return *header == std::byte{'Z'} && length == ready_for_query_length;
 }
 
-// Whether a server takes in COPY data behind this message.
-bool after(frame_tracker::side whose, std::byte type, bool before) noexcept
+// Whether behind this message a server takes in COPY data, or a client owes a Sync.
+bool open_after(frame_tracker::side whose, std::byte type, bool before) noexcept
 {
     const auto t = std::to_integer<char>(type);
-    return whose == frame_tracker::side::server && (t == 'G' || (before && t != 'Z'));
+    if (whose == frame_tracker::side::server)
+        return t == 'G' || (before && t != 'Z');
+    if (t == 'P' || t == 'B' || t == 'D' || t == 'E' || t == 'C')
+        return true;
+    return before && t != 'Q' && t != 'S' && t != 'F';
 }
 
 char known_status(std::byte status) noexcept
@@ -81,7 +85,7 @@ void frame_tracker::begin_body(const std::byte* header) noexcept
     body_size_ = body_left_;
     in_ready_ = is_ready_for_query(header, length);
     ready_ = '\0';
-    copy_in_ = after(side_, *header, copy_in_);
+    open_ = open_after(side_, *header, open_);
     counted_ += !lost_ && is_counted(side_, *header) ? 1U : 0U;
 }
 
@@ -105,7 +109,7 @@ bytes frame_tracker::skip_whole(bytes in) noexcept
     std::uint32_t length = 0;
     // Not the members: what is read through `at` might be them, for all the compiler knows.
     auto counted = counted_;
-    auto copy_in = copy_in_;
+    auto open = open_;
     const auto whose = side_;
     while (left >= header_size)
     {
@@ -114,7 +118,7 @@ bytes frame_tracker::skip_whole(bytes in) noexcept
         {
             lost_ = true;
             counted_ = counted;
-            copy_in_ = copy_in;
+            open_ = open;
             return {};
         }
         if (next > left - 1)
@@ -122,12 +126,12 @@ bytes frame_tracker::skip_whole(bytes in) noexcept
         last = at;
         length = next;
         counted += is_counted(whose, *at) ? 1U : 0U;
-        copy_in = after(whose, *at, copy_in);
+        open = open_after(whose, *at, open);
         at += next + std::size_t{1};
         left -= next + std::size_t{1};
     }
     counted_ = counted;
-    copy_in_ = copy_in;
+    open_ = open;
     if (last != nullptr)
         ready_ = is_ready_for_query(last, length) ? known_status(last[header_size]) : '\0';
     return in.last(left);

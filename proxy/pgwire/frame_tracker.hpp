@@ -42,7 +42,11 @@ public:
     [[nodiscard]] std::uint32_t counted() const noexcept { return counted_; }
 
     // A server's CopyInResponse that no ReadyForQuery has followed yet.
-    [[nodiscard]] bool in_copy_in() const noexcept { return copy_in_; }
+    [[nodiscard]] bool in_copy_in() const noexcept { return side_ == side::server && open_; }
+
+    // A client's Parse, Bind, Describe, Execute or Close that no Sync has followed yet: the server
+    // may work on it, and says nothing that would be counted.
+    [[nodiscard]] bool unsynced() const noexcept { return side_ == side::client && open_; }
 
     // A length below 4 was seen: this is no PostgreSQL stream, and never will be again.
     [[nodiscard]] bool lost() const noexcept { return lost_; }
@@ -77,7 +81,7 @@ private:
     std::uint8_t header_cut_ = 0; // bytes of a header that arrived in pieces, 0..4
     bool in_ready_ = false;       // the current body is ReadyForQuery's
     bool lost_ = false;
-    bool copy_in_ = false;
+    bool open_ = false; // in_copy_in(), unsynced()
     side side_;
     char ready_ = '\0';
     std::byte header_[header_size] = {};

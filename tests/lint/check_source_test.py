@@ -100,6 +100,7 @@ BAD = [
     ("pure", "proxy/role_history.cpp", "#include <spdlog/spdlog.h>\n"),
     ("pure", "proxy/address_range.cpp", "#include <boost/asio/ip/address.hpp>\n"),
     ("pure", "proxy/token_bucket.cpp", "#include <boost/asio/steady_timer.hpp>\n"),
+    ("pure", "proxy/recent.cpp", "#include <boost/asio/steady_timer.hpp>\n"),
     ("pure", "health/patroni/member_body.cpp", "#include <boost/beast/http.hpp>\n"),
     ("pure", "health/patroni/json_fields.cpp", "#include <boost/asio/buffer.hpp>\n"),
     ("pure", "proxy/handshake.cpp", "#include <openssl/ssl.h>\n"),

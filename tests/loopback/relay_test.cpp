@@ -3,6 +3,7 @@
 
 #include "tests/support/proxy_fixture.hpp"
 
+#include <atomic>
 #include <doctest/doctest.h>
 
 #include <future>
@@ -439,22 +440,30 @@ TEST_SUITE("relay: ends")
 
     TEST_CASE("after the client's FIN a server that stays is closed when client_fin has passed")
     {
+        std::atomic<bool> seen = false;
         fake_postgres server(after_login(
-            [](stream& s)
+            [&](stream& s)
             {
-                s.receive_to_end();       // the client's FIN
-                while (s.send(hex("00"))) // as long as the proxy takes it
+                s.receive_to_end(); // the client's FIN
+                // Bytes that flow are no silence, however long they take.
+                for (int i = 0; i < 60; ++i)
+                {
+                    s.send(hex("00"));
                     static_cast<void>(run_until([] { return false; }, 10ms));
+                }
+                static_cast<void>(run_until([&] { return seen.load(); }));
             }
         ));
-        proxy_fixture proxy(with_client_fin(200ms));
+        proxy_fixture proxy(with_client_fin(scaled(200ms)));
         proxy.believe({{"a", server.port()}});
         logged_in_client c(proxy);
 
         c.finish_sending();
 
+        CHECK(c.receive_to_end().size() == 60);
         CHECK(run_until([&] { return proxy.sessions() == 0; }));
         CHECK(proxy.ended("cD") == 1);
+        seen = true;
         CHECK(run_until([&] { return server.open() == 0; }));
     }
 
