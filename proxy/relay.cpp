@@ -163,11 +163,15 @@ void relay::observe(flow& f, std::span<const std::byte> seen)
         terminated_ = ends_with_terminate(seen);
         return;
     }
-    // Which Syncs came within the COPY is not known; but what was asked before its end is answered.
-    const bool copied = answers_.in_copy_in();
+    const auto answered = answers_.counted();
+    const auto copied = answers_.copies_ended();
     answers_.feed(seen);
-    if (copied && !answers_.in_copy_in())
-        ignored_ = requests_.counted() + 1 - answers_.counted();
+    // Where no COPY came of it, the Syncs before its data's end are answered like all others.
+    if (answers_.counted() != answered)
+    {
+        const auto within = requests_.take_ignorable();
+        ignored_ += answers_.copies_ended() != copied ? within : 0;
+    }
     if (!key_)
         return;
     key_->feed(seen);

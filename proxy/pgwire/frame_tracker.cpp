@@ -23,17 +23,6 @@ bool is_ready_for_query(const std::byte* header, std::uint32_t length) noexcept
     return *header == std::byte{'Z'} && length == ready_for_query_length;
 }
 
-// Whether behind this message a server takes in COPY data, or a client owes a Sync.
-bool open_after(frame_tracker::side whose, std::byte type, bool before) noexcept
-{
-    const auto t = std::to_integer<char>(type);
-    if (whose == frame_tracker::side::server)
-        return t == 'G' || (before && t != 'Z');
-    if (t == 'P' || t == 'B' || t == 'D' || t == 'E' || t == 'C')
-        return true;
-    return before && t != 'Q' && t != 'S' && t != 'F';
-}
-
 char known_status(std::byte status) noexcept
 {
     const char c = std::to_integer<char>(status);
@@ -42,10 +31,51 @@ char known_status(std::byte status) noexcept
 
 } // namespace
 
-bool frame_tracker::is_counted(side whose, std::byte type) noexcept
+void frame_tracker::conversation::see(side whose, std::byte type) noexcept
 {
     const auto t = std::to_integer<char>(type);
-    return whose == side::server ? t == 'Z' : t == 'Q' || t == 'S' || t == 'F';
+    if (whose == side::server)
+    {
+        if (t == 'G')
+            open = true;
+        if (t != 'Z')
+            return;
+        ++counted;
+        if (open)
+            ++copies_ended;
+        open = false;
+        return;
+    }
+    switch (t)
+    {
+    case 'Q':
+    case 'F':
+        ++counted;
+        open = false;
+        syncs = 0;
+        return;
+    case 'S':
+        ++counted;
+        open = false;
+        ++syncs;
+        return;
+    case 'E':
+        open = true;
+        syncs = 0;
+        return;
+    case 'P':
+    case 'B':
+    case 'D':
+    case 'C':
+        open = true;
+        return;
+    case 'c':
+    case 'f':
+        ignorable = syncs;
+        return;
+    default:
+        return;
+    }
 }
 
 void frame_tracker::feed(bytes in) noexcept
@@ -85,8 +115,8 @@ void frame_tracker::begin_body(const std::byte* header) noexcept
     body_size_ = body_left_;
     in_ready_ = is_ready_for_query(header, length);
     ready_ = '\0';
-    open_ = open_after(side_, *header, open_);
-    counted_ += !lost_ && is_counted(side_, *header) ? 1U : 0U;
+    if (!lost_)
+        seen_.see(side_, *header);
 }
 
 bytes frame_tracker::continue_body(bytes in) noexcept
@@ -108,8 +138,7 @@ bytes frame_tracker::skip_whole(bytes in) noexcept
     std::size_t left = in.size();
     std::uint32_t length = 0;
     // Not the members: what is read through `at` might be them, for all the compiler knows.
-    auto counted = counted_;
-    auto open = open_;
+    auto seen = seen_;
     const auto whose = side_;
     while (left >= header_size)
     {
@@ -117,21 +146,18 @@ bytes frame_tracker::skip_whole(bytes in) noexcept
         if (next < min_length)
         {
             lost_ = true;
-            counted_ = counted;
-            open_ = open;
+            seen_ = seen;
             return {};
         }
         if (next > left - 1)
             break;
         last = at;
         length = next;
-        counted += is_counted(whose, *at) ? 1U : 0U;
-        open = open_after(whose, *at, open);
+        seen.see(whose, *at);
         at += next + std::size_t{1};
         left -= next + std::size_t{1};
     }
-    counted_ = counted;
-    open_ = open;
+    seen_ = seen;
     if (last != nullptr)
         ready_ = is_ready_for_query(last, length) ? known_status(last[header_size]) : '\0';
     return in.last(left);

@@ -10,6 +10,8 @@
 
 #include "proxy/pgwire/first_packet.hpp"
 
+#include <utility>
+
 namespace rolegate::pgwire
 {
 
@@ -39,14 +41,21 @@ public:
 
     // How many have begun: of a server ReadyForQuery, of a client Query, FunctionCall and Sync,
     // each of which is answered with one (but not a Sync within COPY). Wraps around.
-    [[nodiscard]] std::uint32_t counted() const noexcept { return counted_; }
-
-    // A server's CopyInResponse that no ReadyForQuery has followed yet.
-    [[nodiscard]] bool in_copy_in() const noexcept { return side_ == side::server && open_; }
+    [[nodiscard]] std::uint32_t counted() const noexcept { return seen_.counted; }
 
     // A client's Parse, Bind, Describe, Execute or Close that no Sync has followed yet: the server
     // may work on it, and says nothing that would be counted.
-    [[nodiscard]] bool unsynced() const noexcept { return side_ == side::client && open_; }
+    [[nodiscard]] bool unsynced() const noexcept { return side_ == side::client && seen_.open; }
+
+    // How many COPY FROM STDIN of a server have come to their ReadyForQuery. Wraps around.
+    [[nodiscard]] std::uint32_t copies_ended() const noexcept { return seen_.copies_ended; }
+
+    // Syncs of a client between its last command and its last CopyDone or CopyFail, each told once:
+    // a server that took in COPY data meanwhile has not answered them.
+    [[nodiscard]] std::uint32_t take_ignorable() noexcept
+    {
+        return std::exchange(seen_.ignorable, std::uint16_t{0});
+    }
 
     // A length below 4 was seen: this is no PostgreSQL stream, and never will be again.
     [[nodiscard]] bool lost() const noexcept { return lost_; }
@@ -68,20 +77,30 @@ public:
 private:
     static constexpr std::size_t header_size = 5; // type and length
 
-    [[nodiscard]] static bool is_counted(side whose, std::byte type) noexcept;
+    // What the types of the messages tell.
+    struct conversation
+    {
+        void see(side whose, std::byte type) noexcept;
+
+        std::uint32_t counted = 0;
+        std::uint16_t copies_ended = 0;
+        std::uint16_t syncs = 0; // since the client's last command
+        std::uint16_t ignorable = 0;
+        bool open = false; // a client owes a Sync, a server has asked for COPY data
+    };
+
     bytes continue_header(bytes in) noexcept;
     bytes continue_body(bytes in) noexcept;
     bytes skip_whole(bytes in) noexcept;
     void keep_cut(bytes in) noexcept;
     void begin_body(const std::byte* header) noexcept;
 
+    conversation seen_;
     std::uint32_t body_left_ = 0; // bytes of the current body still to come
     std::uint32_t body_size_ = 0; // of the message that the last cut left open
-    std::uint32_t counted_ = 0;
     std::uint8_t header_cut_ = 0; // bytes of a header that arrived in pieces, 0..4
     bool in_ready_ = false;       // the current body is ReadyForQuery's
     bool lost_ = false;
-    bool open_ = false; // in_copy_in(), unsynced()
     side side_;
     char ready_ = '\0';
     std::byte header_[header_size] = {};

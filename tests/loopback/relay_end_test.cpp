@@ -8,6 +8,8 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+
 #include <algorithm>
 #include <future>
 
@@ -296,6 +298,40 @@ TEST_SUITE("relay: COPY")
         static_cast<void>(proxy.sessions()); // it is known now
         CHECK(c.quiet());
         c.send(sync + copy_done + sync); // the first is ignored within COPY
+
+        CHECK(gets(c, query_answer('I')));
+        CHECK(is_role_lost(c.receive_to_end()));
+    }
+
+    TEST_CASE("drain: a query sent together with the COPY's end is answered first")
+    {
+        const auto sync = hex("53 00000004");
+        const auto execute = message('E', std::string(5, '\0'));
+        std::atomic<bool> told = false;
+        fake_postgres server(after_login(
+            [&](stream& s)
+            {
+                s.receive(execute.size() + sync.size());
+                s.send(copy_in);
+                s.receive(copy_done.size() + sync.size() + query("select 1").size());
+                s.send(query_answer('I')); // the COPY's
+                static_cast<void>(run_until([&] { return told.load(); }));
+                s.send(query_answer('I'));
+                s.receive_to_end();
+            }
+        ));
+        proxy_fixture proxy(draining());
+        proxy.believe({{"a", server.port()}});
+        logged_in_client c(proxy);
+        c.send(execute + sync);
+        REQUIRE(gets(c, copy_in));
+        c.send(copy_done + sync + query("select 1"));
+        REQUIRE(gets(c, query_answer('I')));
+
+        proxy.believe({{"a", server.port(), admission::closed}});
+        static_cast<void>(proxy.sessions()); // it is known now
+        CHECK(c.quiet());
+        told = true;
 
         CHECK(gets(c, query_answer('I')));
         CHECK(is_role_lost(c.receive_to_end()));

@@ -230,7 +230,98 @@ TEST_CASE("of a lost stream nothing is missing")
 
 TEST_CASE("a tracker is small: every session has one")
 {
-    static_assert(sizeof(frame_tracker) <= 24);
+    static_assert(sizeof(frame_tracker) <= 32);
+}
+
+TEST_CASE("a client owes a Sync from its first extended message on")
+{
+    const auto one = [](char type) { return message(type, ""sv); };
+    struct row
+    {
+        const char* types;
+        bool unsynced;
+        std::uint32_t counted;
+    };
+    const row rows[] = {
+        {"", false, 0},
+        {"P", true, 0},
+        {"PBDEH", true, 0},
+        {"PBDEHS", false, 1},
+        {"C", true, 0},
+        {"CS", false, 1},
+        {"Q", false, 1},
+        {"PQ", false, 1},
+        {"F", false, 1},
+        {"H", false, 0},
+        {"EdcS", false, 1},
+        {"Edf", true, 0},
+        {"SSP", true, 2},
+        {"QQX", false, 2},
+        {"p", false, 0},
+        {"ESB", true, 1},
+    };
+    for (const auto& r : rows)
+    {
+        CAPTURE(r.types);
+        byte_vector stream;
+        for (const char* t = r.types; *t; ++t)
+            stream = stream + one(*t);
+        for (std::size_t cut = 0; cut <= stream.size(); ++cut)
+        {
+            frame_tracker t(frame_tracker::side::client);
+            t.feed(bytes(stream).first(cut));
+            t.feed(bytes(stream).subspan(cut));
+            CHECK(t.unsynced() == r.unsynced);
+            CHECK(t.counted() == r.counted);
+        }
+    }
+}
+
+TEST_CASE("Syncs before the end of COPY data may go unanswered")
+{
+    struct row
+    {
+        const char* types;
+        std::uint32_t ignorable;
+    };
+    const row rows[] = {
+        {"ES", 0},
+        {"Qdc", 0},
+        {"ESdcS", 1},
+        {"ESSdfS", 2},
+        {"ESQdc", 0},
+        {"SEdc", 0},
+        {"ESdcSQ", 1},
+    };
+    for (const auto& r : rows)
+    {
+        CAPTURE(r.types);
+        frame_tracker t(frame_tracker::side::client);
+        for (const char* type = r.types; *type; ++type)
+            t.feed(message(*type, ""sv));
+        CHECK(t.take_ignorable() == r.ignorable);
+        CHECK(t.take_ignorable() == 0);
+    }
+}
+
+TEST_CASE("COPY FROM STDIN ends with ReadyForQuery, however much comes at once")
+{
+    const auto ready = hex("5a 00000005 49");
+    const auto copy_in = hex("47 00000007 00 0000");
+    frame_tracker whole;
+    whole.feed(copy_in + message('C', "COPY 1\0"sv) + ready + ready);
+    CHECK(whole.copies_ended() == 1);
+    CHECK(whole.counted() == 2);
+
+    frame_tracker cut;
+    for (const auto b : copy_in + message('E', "x\0\0"sv) + ready + copy_in)
+    {
+        const byte_vector one{b};
+        cut.feed(one);
+    }
+    CHECK(cut.copies_ended() == 1);
+    cut.feed(ready);
+    CHECK(cut.copies_ended() == 2);
 }
 
 TEST_CASE("a length below four loses the stream for good")
