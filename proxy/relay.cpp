@@ -273,13 +273,16 @@ void relay::finish(errc why)
 }
 
 // Inside TLS that is not ours nobody sees Terminate. Who has closed answers the other's last record
-// with a reset: where the other side has ended as well, that was no accident.
+// with a reset: where it had said FIN before, or the other side has ended as well, that was no
+// accident.
 bool relay::is_goodbye(errc why) const noexcept
 {
     if (readable_ || ending_)
         return false;
-    return (why == errc::server_reset && from_client_.from.hung_up()) ||
-           (why == errc::client_reset && from_server_.from.hung_up());
+    const auto& client = from_client_.from;
+    return (why == errc::server_reset && client.hung_up()) ||
+           (why == errc::client_reset &&
+            (from_client_.ended || client.said_fin() || from_server_.from.hung_up()));
 }
 
 // The last handler that returns ends the relay.

@@ -60,8 +60,20 @@ io_result transport::send(std::span<const std::byte> data) noexcept
 
 bool transport::hung_up() const noexcept
 {
-    pollfd p{const_cast<socket&>(socket_).native_handle(), POLLRDHUP, 0};
+    pollfd p{descriptor(), POLLRDHUP, 0};
     return ::poll(&p, 1, 0) > 0;
+}
+
+bool transport::said_fin() const noexcept
+{
+    std::byte next{};
+    return ::recv(descriptor(), &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+// Asio's native_handle() is not const.
+int transport::descriptor() const noexcept
+{
+    return const_cast<socket&>(socket_).native_handle();
 }
 
 void transport::finish_sending() noexcept

@@ -39,6 +39,9 @@ public:
     // The other side has sent FIN or a reset, behind whatever has not been received yet.
     [[nodiscard]] bool hung_up() const noexcept;
 
+    // ... and nothing is left but a FIN, whatever has come behind it.
+    [[nodiscard]] bool said_fin() const noexcept;
+
     // Nothing more will be sent: close_notify, FIN.
     void finish_sending() noexcept;
 
@@ -70,6 +73,7 @@ public:
     write(std::span<const std::byte> data);
 
 private:
+    [[nodiscard]] int descriptor() const noexcept;
     awaitable<std::optional<std::string>> shake_hands();
     awaitable<error_code> ready(io_status for_what);
 
