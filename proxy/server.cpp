@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/server.hpp"
 
+#include "health/http_connection.hpp"
 #include "health/monitor.hpp"
 #include "proxy/admin/http_server.hpp"
 #include "proxy/cluster_record.hpp"
 #include "proxy/descriptors.hpp"
 #include "proxy/front.hpp"
+#include "proxy/listener_tls.hpp"
 #include "proxy/log.hpp"
 #include "proxy/worker_observer.hpp"
 #include "rolegate_version.hpp"
@@ -312,6 +314,33 @@ int run_server(const config::settings& settings)
         log::line(log_level::error, "failed").text("error", e.what());
         return 1;
     }
+}
+
+std::vector<std::string> unusable_files(const config::settings& settings)
+{
+    std::vector<std::string> found;
+    const auto attempt = [&found](const std::string& where, const auto& make)
+    {
+        try
+        {
+            static_cast<void>(make());
+        }
+        catch (const std::exception& e)
+        {
+            found.push_back(where + e.what());
+        }
+    };
+    for (const auto& l : settings.listeners)
+        attempt("", [&l] { return make_tls_contexts(l); });
+    for (const auto& c : settings.clusters)
+    {
+        const auto where = "cluster '" + c.name + "': ";
+        if (const auto& tls = c.patroni.tls)
+            attempt(where, [&tls] { return health::make_tls_context(*tls, "patroni.tls"); });
+        if (c.dcs && c.dcs->tls)
+            attempt(where, [&c] { return health::make_tls_context(*c.dcs->tls, "dcs.tls"); });
+    }
+    return found;
 }
 
 } // namespace rolegate::proxy

@@ -275,6 +275,7 @@ json::object explain_of(const process_view& view, const listener_view& l)
     o["role"] = role_word(l.settings.role);
     o["ready"] = why.empty();
     o["reason"] = or_null(why);
+    o["paused"] = l.paused;
     o["members"] = std::move(members);
     return o;
 }

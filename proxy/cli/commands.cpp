@@ -139,6 +139,11 @@ int check(const arguments& args)
     const auto loaded = load(args.from);
     if (report_problems(loaded))
         return usage;
+    const auto files = unusable_files(loaded.value);
+    for (const auto& problem : files)
+        std::cerr << name_of(args.from) << ": " << problem << '\n';
+    if (!files.empty())
+        return usage;
     if (args.print)
         std::cout << config::print(loaded.value);
     else

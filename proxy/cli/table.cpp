@@ -224,6 +224,8 @@ std::string explain_listener(const json::key_value_pair& entry)
     auto out = "listener " + key_text(entry) + " (role " + text_at(l, "role") + ", cluster " +
                text_at(l, "cluster") + "): ";
     out += is_true(at(l, "ready")) ? "ready" : "not ready: " + text_at(l, "reason");
+    if (is_true(at(l, "paused")))
+        out += "; PAUSED, new clients are held by an operator";
     std::vector<row> rows;
     for (const auto& m : array_at(l, "members"))
     {

@@ -75,6 +75,24 @@ def test_all_problems_are_reported_at_once(tmp_path):
     assert result.returncode == 2
 
 
+def test_certificates_that_cannot_be_used_are_found_by_check(tmp_path):
+    """Every file that `run` would stumble over is named with its listener or cluster; nothing else is said."""
+    path = tmp_path / "rolegate.yaml"
+    (tmp_path / "garbage.crt").write_text("garbage")
+    path.write_text(good().replace("role: primary", "role: primary, tls: {mode: terminate, cert: /nonexistent.crt, "
+                                   "key: /nonexistent.key}").replace(
+        "role: replica", f"role: replica, server_tls: {{sslmode: verify-full, ca: {tmp_path}/garbage.crt}}").replace(
+        "members: [127.0.0.1:9]", "members: [127.0.0.1:9]\n      tls: {ca: /nonexistent-ca.crt}"))
+
+    result = run("check", "-c", str(path))
+
+    assert result.returncode == 2, result
+    for words in ("listener 'write'", "/nonexistent.crt", "listener 'read'", "garbage.crt", "cluster 'main'",
+                  "/nonexistent-ca.crt"):
+        assert words in result.stderr, result
+    assert result.stdout == ""
+
+
 def test_good_configuration_passes(tmp_path):
     """The same file without a mistake is accepted."""
     path = tmp_path / "rolegate.yaml"

@@ -148,6 +148,19 @@ TEST_CASE("what PostgreSQL says over SQL stands beside Patroni's word")
     );
 }
 
+TEST_CASE("explain says that a listener is paused")
+{
+    auto view = sample_view();
+    for (auto& l : view.listeners)
+        l.paused = true;
+
+    CHECK(
+        has(explain_text(api("/api/v1/explain/read", view)),
+            "listener read (role replica, cluster main): ready; PAUSED, new clients are held by an "
+            "operator\n")
+    );
+}
+
 TEST_CASE("role changes are listed step by step, the newest last")
 {
     const auto at = [](int ms) { return support::sample_now + std::chrono::milliseconds(ms); };
