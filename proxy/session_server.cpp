@@ -246,6 +246,7 @@ asio::awaitable<error_code> session::connect_to(const health::member& m)
         ec = asio::error::operation_aborted;
     if (ec)
         co_return ec;
+    server_.forget_writability(to.protocol());
     routed_ = std::chrono::steady_clock::now();
     worker_.stats_of(listener_).members[member_].connect_seconds.observe(seconds(connecting_));
     co_return error_code{};

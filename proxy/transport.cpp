@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace rolegate::proxy
 {
@@ -82,6 +83,17 @@ void transport::finish_sending() noexcept
         static_cast<void>(tls_->shut_down());
     error_code ignored;
     socket_.shutdown(socket::shutdown_send, ignored);
+}
+
+void transport::forget_writability(const socket::protocol_type& protocol) noexcept
+{
+    error_code ec;
+    const int fd = socket_.release(ec);
+    if (ec)
+        return;
+    socket_.assign(protocol, fd, ec);
+    if (ec)
+        ::close(fd);
 }
 
 void transport::cancel() noexcept

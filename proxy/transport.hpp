@@ -45,6 +45,10 @@ public:
     // Nothing more will be sent: close_notify, FIN.
     void finish_sending() noexcept;
 
+    // After async_connect, with nothing under way: Asio would ask for writability from now on, and
+    // be woken by it whenever it waits for something to read.
+    void forget_writability(const socket::protocol_type& protocol) noexcept;
+
     // Whatever waits returns with operation_aborted.
     void cancel() noexcept;
     void close() noexcept;
