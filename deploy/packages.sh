@@ -11,15 +11,17 @@ cluster=(patroni etcd-server etcd-client python3-etcd postgresql-15 haproxy pyth
 test=(python3-pytest python3-psycopg2 python3-psycopg python3-asyncpg nodejs node-pg libpostgresql-jdbc-java
       openjdk-17-jdk-headless prometheus openssl iproute2 clang-format-14)
 fuzz=(clang-14 libclang-rt-14-dev)
+bench=(pgbouncer nginx-light libnginx-mod-stream)
 
 usage() {
     cat <<TEXT
-usage: deploy/packages.sh build|cluster|test|fuzz ...
+usage: deploy/packages.sh build|cluster|test|fuzz|bench ...
 
   build    compilers and libraries of build/rolegate
   cluster  Patroni, etcd, PostgreSQL and HAProxy, for the demo and the cluster tests
   test     test runners
   fuzz     clang with libFuzzer
+  bench    what Rolegate is compared with, beside HAProxy
 TEXT
 }
 
@@ -97,6 +99,7 @@ for group in "$@"; do
         cluster) wanted+=("${cluster[@]}") ;;
         test)    wanted+=("${test[@]}") ;;
         fuzz)    wanted+=("${fuzz[@]}") ;;
+        bench)   wanted+=("${bench[@]}") ;;
         -h|--help) usage; exit 0 ;;
         *) usage >&2; exit 2 ;;
     esac
