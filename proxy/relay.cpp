@@ -238,7 +238,8 @@ void relay::on_eof(flow& f)
     if (other_ended)
         return finish(why_);
     // Remembered for the end: a server that ends first has something to explain.
-    why_ = &f == &from_server_ && !terminated_ ? errc::server_ended : errc::none;
+    const bool goodbye = terminated_ || (!readable_ && from_client_.from.hung_up());
+    why_ = &f == &from_server_ && !goodbye ? errc::server_ended : errc::none;
     owner_.on_half_closed();
 }
 

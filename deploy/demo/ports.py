@@ -17,11 +17,16 @@ def is_taken(host, port):
     return False
 
 
+_given = set()
+
+
 def free_port(host="127.0.0.1"):
-    """Below the range the kernel takes for outgoing connections, so that none of those grabs it meanwhile."""
+    """Below the range the kernel takes for outgoing connections, so that none of those grabs it meanwhile; never the
+    same twice, for the first may not be in use yet."""
     while True:
         port = random.randrange(20000, 32000)
-        if not is_taken(host, port):
+        if port not in _given and not is_taken(host, port):
+            _given.add(port)
             return port
 
 
