@@ -19,8 +19,7 @@
 namespace rolegate::config
 {
 
-// Both ends are legal.
-// In bytes.
+// In bytes. Both ends are legal, here and below.
 struct size_range
 {
     std::int64_t min;

@@ -43,6 +43,14 @@ public:
     [[nodiscard]] const topology_ptr& believed() const noexcept { return believed_; }
 
 private:
+    // A time of asking often, because something was seen to happen to a member.
+    struct burst
+    {
+        time_point until{};
+        std::chrono::milliseconds rest{0}; // before the next, if this one has taught nothing
+        std::uint64_t generation = 0;      // of the belief when it began
+    };
+
     boost::asio::awaitable<void> run();
     [[nodiscard]] pace current_pace(time_point now);
     [[nodiscard]] bool watched(time_point now) const;
@@ -74,14 +82,6 @@ private:
     std::map<std::string, std::shared_ptr<sql_probe>> probes_; // by member name
 
     bool stopped_ = false;
-    // A time of asking often, because something was seen to happen to a member.
-    struct burst
-    {
-        time_point until{};
-        std::chrono::milliseconds rest{0}; // before the next, if this one has taught nothing
-        std::uint64_t generation = 0;      // of the belief when it began
-    };
-
     time_point hinted_until_{};
     std::string hinted_member_;
     std::map<std::string, burst> bursts_; // of the last minutes, by member
