@@ -108,11 +108,18 @@ def make_rolegate(directory, request):
         rolegate.stop()
 
 
+def wait_all_routable(proxy, cluster):
+    """A listener is ready with its first member; the others may be known a moment later."""
+    proxy.wait_routable("write", [cluster.leader().name])
+    proxy.wait_routable("read", [node.name for node in cluster.replicas()])
+
+
 @pytest.fixture
 def rolegate(cluster, make_rolegate):
-    """Rolegate in front of the healthy cluster, ready on both ports."""
+    """Rolegate in front of the healthy cluster: knows the primary and every replica."""
     proxy = make_rolegate([node.rest for node in cluster.nodes])
     proxy.start()
+    wait_all_routable(proxy, cluster)
     return proxy
 
 
@@ -127,9 +134,10 @@ def make_dcs_rolegate(cluster, make_rolegate):
 
 @pytest.fixture
 def dcs_rolegate(make_dcs_rolegate):
-    """Rolegate with a watch on the lock, ready on both ports, and the lock is known from etcd."""
+    """Rolegate with a watch on the lock, which it knows from etcd, as well as every member's role."""
     proxy = make_dcs_rolegate()
     proxy.start()
+    wait_all_routable(proxy, cluster)
     wait_until("the lock is known from etcd", lambda: proxy.lock().get("source") == "etcd3", 20)
     return proxy
 
