@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: PostgreSQL
 """Who is measured: proxies in front of the same PostgreSQL, with as many threads as there are CPUs where they can have
-them, clear text, and no logging of sessions."""
+them, and no logging of sessions.
+
+A program may serve several modes: clients in clear text, TLS between client and server passed through, TLS ended by the
+proxy. `server` below is where it leads to: anything with host, pg_port, rest_port and rest.
+"""
 
 import os
-import sys
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../deploy"))
-
-from demo import ports, rolegate  # noqa: E402
-from demo.processes import Child, cpu_seconds, wait_until  # noqa: E402
+import stage  # noqa: F401  (the path to demo)
+import usage
+from demo import ports, rolegate
+from demo.processes import Child, wait_until
 
 HOST = "127.0.0.1"
+CLEAR, PASSED, ENDED = "clear", "TLS passed through", "TLS ended"
+SSLMODE = {CLEAR: "disable", PASSED: "require", ENDED: "require"}
+MAXCONN = 6000
 
 HAPROXY = """\
 global
-    maxconn 6000
+    maxconn {maxconn}
     nbthread {threads}
 defaults
     mode tcp
@@ -24,11 +29,12 @@ defaults
     timeout server 30m
 listen write
     bind {host}:{port}
-    option httpchk OPTIONS /master
+    option httpchk OPTIONS /primary
     http-check expect status 200
     server pg {server}:{server_port} check inter 2s port {rest_port} on-marked-down shutdown-sessions
 """
 
+# One thread: it has no more. min_protocol and ciphers are left to OpenSSL, as with the others.
 PGBOUNCER = """\
 [databases]
 * = host={server} port={server_port} user=postgres
@@ -38,12 +44,16 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = any
 pool_mode = session
-max_client_conn = 6000
-default_pool_size = 250
+max_client_conn = {maxconn}
+default_pool_size = {maxconn}
 server_lifetime = 0
 log_connections = 0
 log_disconnections = 0
 ignore_startup_parameters = extra_float_digits
+server_tls_sslmode = disable
+client_tls_sslmode = allow
+client_tls_cert_file = {certificate}
+client_tls_key_file = {key}
 """
 
 NGINX = """\
@@ -52,10 +62,10 @@ worker_processes {threads};
 daemon off;
 pid {directory}/nginx.pid;
 error_log {directory}/nginx-errors.log;
-events {{ worker_connections 8192; }}
+events {{ worker_connections 16384; }}
 stream {{
     server {{
-        listen {host}:{port} reuseport;
+        listen {host}:{port} reuseport backlog=4096;
         tcp_nodelay on;
         proxy_timeout 30m;
         proxy_pass {server}:{server_port};
@@ -66,9 +76,11 @@ stream {{
 
 class Direct:
     name = "direct"
+    modes = (CLEAR, PASSED)
+    pids = ()
 
-    def __init__(self, node, directory):
-        self.host, self.port = node.host, node.pg_port
+    def __init__(self, server, directory, certificate):
+        self.host, self.port = server.host, server.pg_port
 
     def start(self):
         pass
@@ -76,18 +88,23 @@ class Direct:
     def stop(self):
         pass
 
-    def cpu(self):
-        return 0.0
-
 
 class Rolegate:
     name = "Rolegate"
+    modes = (CLEAR, PASSED)
+    label = "rolegate"
 
-    def __init__(self, node, directory):
+    def __init__(self, server, directory, certificate):
         self.host, self.port = HOST, ports.free_port()
         # As HAProxy above: a line for each session is not what is compared.
-        self._proxy = rolegate.Rolegate([node.rest], directory, self.port, ports.free_port(), ports.free_port(),
-                                        process={"log": {"level": "warning"}, "maxconn": 6000})
+        self._proxy = rolegate.Rolegate(
+            [server.rest], directory, self.port, ports.free_port(), ports.free_port(),
+            name=f"{self.label}-{self.port}", write=self._listener(certificate),
+            process={"log": {"level": "warning"}, "maxconn": MAXCONN})
+
+    @staticmethod
+    def _listener(certificate):
+        return {}
 
     def start(self):
         self._proxy.start(ready=False)
@@ -96,56 +113,84 @@ class Rolegate:
     def stop(self):
         self._proxy.stop()
 
-    def cpu(self):
-        return cpu_seconds(self._proxy.child.pid)
+    @property
+    def pids(self):
+        return [self._proxy.child.pid]
+
+
+class RolegateEndsTls(Rolegate):
+    """A process of its own, because a listener that ends TLS cannot pass it through."""
+    modes = (ENDED,)
+    label = "rolegate-tls"
+
+    @staticmethod
+    def _listener(certificate):
+        return {"tls": {"mode": "terminate", "cert": certificate.path, "key": certificate.key}}
 
 
 class Configured:
     """A program with one file of configuration."""
+    modes = (CLEAR, PASSED)
+    user = None
 
-    def __init__(self, node, directory, text, argv, user=None):
+    def __init__(self, server, directory, certificate):
         self.host, self.port = HOST, ports.free_port()
-        self._config = f"{directory}/{self.name}.conf"
-        with open(self._config, "w") as file:
-            file.write(text.format(host=HOST, port=self.port, server=node.host, server_port=node.pg_port,
-                                   rest_port=node.rest_port, threads=os.cpu_count(), directory=directory))
-        self._child = Child(self.name, [word.format(config=self._config) for word in argv],
-                            f"{directory}/{self.name}.log", user=user)
+        config = f"{directory}/{self.name}-{self.port}.conf"
+        stage.write(directory, os.path.basename(config), self.text.format(
+            host=HOST, port=self.port, server=server.host, server_port=server.pg_port, rest_port=server.rest_port,
+            threads=os.cpu_count(), directory=directory, maxconn=MAXCONN, certificate=certificate.path,
+            key=certificate.key))
+        self._child = Child(self.name, [*self.argv, config], f"{directory}/{self.name}.log", user=self.user)
 
     def start(self):
         self._child.start()
-        wait_until(f"{self.name} listens", lambda: self._child.require_running() or ports.is_taken(self.host, self.port), 10)
+        wait_until(f"{self.name} listens",
+                   lambda: self._child.require_running() and ports.is_taken(self.host, self.port), 10)
 
     def stop(self):
         self._child.stop(limit=3)
 
-    def cpu(self):
-        """Of the process and its children: nginx has one for each worker."""
-        pid = self._child.pid
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            return sum(cpu_seconds(int(one)) for one in [pid, *file.read().split()])
+    @property
+    def pids(self):
+        return usage.family(self._child.pid)
 
 
 class HAProxy(Configured):
-    name = "HAProxy"
-
-    def __init__(self, node, directory):
-        super().__init__(node, directory, HAPROXY, ["haproxy", "-db", "-f", "{config}"])
+    name, text, argv = "HAProxy", HAPROXY, ("haproxy", "-db", "-f")
 
 
 class PgBouncer(Configured):
-    name = "PgBouncer"
-
-    def __init__(self, node, directory):
-        super().__init__(node, directory, PGBOUNCER, ["pgbouncer", "{config}"],
-                         user="postgres" if os.geteuid() == 0 else None)
+    name, text, argv = "PgBouncer", PGBOUNCER, ("pgbouncer",)
+    modes = (CLEAR, ENDED)
+    user = "postgres" if os.geteuid() == 0 else None
 
 
 class Nginx(Configured):
-    name = "nginx"
-
-    def __init__(self, node, directory):
-        super().__init__(node, directory, NGINX, ["nginx", "-c", "{config}"])
+    name, text, argv = "nginx", NGINX, ("nginx", "-c")
 
 
-ALL = (Direct, Rolegate, HAProxy, PgBouncer, Nginx)
+ALL = (Direct, Rolegate, RolegateEndsTls, HAProxy, PgBouncer, Nginx)
+NAMES = tuple(dict.fromkeys(kind.name for kind in ALL))
+
+
+class Way:
+    """One program in one mode: what a measure is played on."""
+
+    def __init__(self, program, mode):
+        self.program, self.mode = program, mode
+        self.name, self.host, self.port = program.name, program.host, program.port
+
+    def cpu(self):
+        """Seconds so far."""
+        return sum(map(usage.cpu, self.program.pids))
+
+    def memory(self):
+        return sum(map(usage.resident, self.program.pids))
+
+    def environment(self):
+        return {"PATH": os.environ["PATH"], "PGHOST": self.host, "PGPORT": str(self.port), "PGUSER": "postgres",
+                "PGDATABASE": "postgres", "PGSSLMODE": SSLMODE[self.mode], "PGGSSENCMODE": "disable", "LC_ALL": "C"}
+
+
+def ways(programs, *modes):
+    return [Way(program, mode) for mode in modes for program in programs if mode in program.modes]

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/connect.hpp"
 
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string>
@@ -16,6 +18,10 @@ namespace rolegate::proxy
 
 namespace
 {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using endpoint = asio::generic::stream_protocol::endpoint;
 
 constexpr int on = 1;
 
@@ -31,11 +37,27 @@ int seconds(config::milliseconds ms)
     return static_cast<int>(std::max<std::int64_t>(1, (ms.count() + 999) / 1000));
 }
 
+error_code endpoint_of(const server_address& server, endpoint& to)
+{
+    if (server.address.starts_with('/'))
+    {
+        const auto path = server.address + "/.s.PGSQL." + std::to_string(server.port);
+        if (path.size() >= sizeof(sockaddr_un::sun_path))
+            return asio::error::name_too_long;
+        to = asio::local::stream_protocol::endpoint(path);
+        return {};
+    }
+    error_code ec;
+    const auto address = asio::ip::make_address(server.address, ec);
+    if (!ec)
+        to = asio::ip::tcp::endpoint(address, server.port);
+    return ec;
+}
+
 } // namespace
 
-void tune(stream_socket& s, const config::listener_settings& settings)
+void tune(int fd, const config::listener_settings& settings) noexcept
 {
-    const int fd = s.native_handle();
     if (::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
         return; // not TCP
     set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -47,32 +69,19 @@ void tune(stream_socket& s, const config::listener_settings& settings)
     );
 }
 
-boost::system::error_code open_for(
-    stream_socket& s,
-    const server_address& server,
-    const config::listener_settings& settings,
-    endpoint& to
-)
+asio::awaitable<error_code>
+connect(transport& t, server_address server, const config::listener_settings& settings)
 {
-    boost::system::error_code ec;
-    if (server.address.starts_with('/'))
-    {
-        const auto path = server.address + "/.s.PGSQL." + std::to_string(server.port);
-        if (path.size() >= sizeof(sockaddr_un::sun_path))
-            return boost::asio::error::name_too_long;
-        to = boost::asio::local::stream_protocol::endpoint(path);
-    }
-    else
-    {
-        const auto address = boost::asio::ip::make_address(server.address, ec);
-        if (ec)
-            return ec;
-        to = boost::asio::ip::tcp::endpoint(address, server.port);
-    }
-    s.open(to.protocol(), ec);
-    if (!ec)
-        tune(s, settings);
-    return ec;
+    endpoint to;
+    const auto bad = endpoint_of(server, to);
+    if (bad)
+        co_return bad;
+    unique_fd fd(::socket(to.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd.is_open())
+        co_return error_code(errno, boost::system::system_category());
+    tune(fd.get(), settings);
+    const error_code ec = co_await t.connect(std::move(fd), to.data(), to.size());
+    co_return ec;
 }
 
 } // namespace rolegate::proxy

@@ -3,10 +3,12 @@
 
 #include "proxy/descriptors.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 
 namespace rolegate::proxy
@@ -120,11 +122,30 @@ void front::stop()
         w->stop();
 }
 
+// --- asked of the workers ----------------------------------------------------------------------
+
+// On the worker's thread; the answer is taken on the caller's.
+template <class T> asio::awaitable<T> front::ask(worker& w, T (worker::*what)() const)
+{
+    const auto ours = co_await asio::this_coro::executor;
+    asio::steady_timer answered(ours, asio::steady_timer::time_point::max());
+    std::optional<T> answer;
+    w.loop().post(
+        [&]
+        {
+            answer.emplace((w.*what)());
+            asio::post(ours, [&answered] { answered.cancel(); });
+        }
+    );
+    co_await answered.async_wait(nothrow);
+    co_return std::move(*answer);
+}
+
 asio::awaitable<std::size_t> front::sessions_left()
 {
     std::size_t left = 0;
     for (auto& w : workers_)
-        left += co_await asio::co_spawn(w->context(), w->count_sessions(), asio::use_awaitable);
+        left += co_await ask(*w, &worker::sessions);
     co_return left;
 }
 
@@ -133,8 +154,7 @@ asio::awaitable<worker_stats> front::stats()
     worker_stats sum(states_.size());
     for (auto& w : workers_)
     {
-        const auto copy =
-            co_await asio::co_spawn(w->context(), w->copy_stats(), asio::use_awaitable);
+        const auto copy = co_await ask(*w, &worker::stats);
         merge(sum, copy);
     }
     co_return sum;

@@ -62,6 +62,8 @@ private:
         worker_observer& observer
     );
 
+    template <class T> static boost::asio::awaitable<T> ask(worker& w, T (worker::*what)() const);
+
     process_state process_;
     std::deque<listener_state> states_; // addresses stay
     std::vector<std::unique_ptr<worker>> workers_;

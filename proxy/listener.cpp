@@ -5,16 +5,11 @@
 #include "proxy/route.hpp"
 #include "proxy/worker.hpp"
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/post.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
 
-#include <cstring>
-#include <sstream>
+#include <algorithm>
 #include <stdexcept>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <utility>
 
 namespace rolegate::proxy
@@ -25,51 +20,9 @@ namespace
 
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
-using tcp = asio::ip::tcp;
-using unix_protocol = asio::local::stream_protocol;
-using boost::system::error_code;
 
-// Out of descriptors or memory, or at maxconn: clients wait in the kernel's queue meanwhile.
-constexpr auto accept_pause = 100ms;
-
-// One line for the whole time that it lasts.
+// Out of descriptors or memory, or at maxconn: one line for the whole time that it lasts.
 constexpr auto tell_again_after = 10s;
-
-tcp::endpoint tcp_endpoint(const config::host_port& bind)
-{
-    if (bind.host == "*")
-        return {tcp::v4(), bind.port};
-    return {asio::ip::make_address(bind.host), bind.port};
-}
-
-std::string text_of(const tcp::endpoint& e)
-{
-    std::ostringstream out;
-    out << e;
-    return out.str();
-}
-
-std::string text_of(const config::host_port& bind)
-{
-    return bind.is_unix() ? "unix:" + bind.host : text_of(tcp_endpoint(bind));
-}
-
-// Left behind by a process that was killed. One that somebody listens on is not touched.
-void remove_dead_socket(asio::io_context& context, const std::string& path)
-{
-    struct stat found
-    {
-    };
-    if (::stat(path.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode))
-        return;
-    unix_protocol::socket probe(context);
-    error_code ec;
-    probe.open(unix_protocol(), ec);
-    probe.non_blocking(true, ec); // its owner may be too busy to accept
-    probe.connect(unix_protocol::endpoint(path), ec);
-    if (ec == asio::error::connection_refused)
-        ::unlink(path.c_str());
-}
 
 } // namespace
 
@@ -77,60 +30,22 @@ listener::listener(listener_state& state, worker& home, std::vector<worker*> all
     : state_(state), home_(home), all_(std::move(all))
 {
     for (const auto& bind : state.settings.bind)
-        open_socket(bind);
+        open(bind);
 }
 
-listener::~listener()
+listener::entrance::entrance(listener& of, const config::host_port& bind)
+    : socket(of.home_.loop(), of, bind, of.state_.settings)
 {
-    remove_files();
 }
 
-// Before their sockets are closed: afterwards a file of this name may be somebody else's.
-void listener::remove_files()
-{
-    for (auto& s : sockets_)
-        if (const auto path = std::exchange(s.path, {}); !path.empty())
-            ::unlink(path.c_str());
-}
-
-void listener::open_socket(const config::host_port& bind)
+void listener::open(const config::host_port& bind)
 {
     try
     {
-        auto& s = sockets_.emplace_back(socket{
-            acceptor(home_.context()), asio::steady_timer(home_.context()), {}, {}});
-        auto& a = s.accepting;
-        if (bind.is_unix())
-        {
-            remove_dead_socket(home_.context(), bind.host);
-            const unix_protocol::endpoint where(bind.host);
-            a.open(where.protocol());
-            a.bind(where);
-            s.path = bind.host;
-            // Who may connect is PostgreSQL's to decide, as with its own socket.
-            ::chmod(s.path.c_str(), 0777);
-            bound_.push_back(text_of(bind));
-        }
-        else
-        {
-            const auto where = tcp_endpoint(bind);
-            a.open(where.protocol());
-            a.set_option(tcp::acceptor::reuse_address(true));
-            // "[::]" is every IPv6 address and no IPv4 one, so that "*" may stand beside it.
-            if (where.address().is_v6())
-                a.set_option(asio::ip::v6_only(true));
-            a.bind(where);
-            const auto local = a.local_endpoint();
-            tcp::endpoint got;
-            got.resize(local.size());
-            std::memcpy(got.data(), local.data(), local.size());
-            bound_.push_back(text_of(got));
-        }
-        a.listen(asio::socket_base::max_listen_connections);
+        entrances_.emplace_back(*this, bind);
     }
     catch (const boost::system::system_error& e)
     {
-        remove_files();
         throw std::runtime_error(
             "listener '" + state_.settings.name + "' cannot listen on " + text_of(bind) + ": " +
             e.code().message()
@@ -140,94 +55,83 @@ void listener::open_socket(const config::host_port& bind)
 
 void listener::start()
 {
-    asio::post(
-        home_.context(),
+    home_.loop().post(
         [this]
         {
             home_.keep(*this);
-            for (auto& s : sockets_)
-                accept_next(s);
+            for (auto& e : entrances_)
+                e.socket.accept_clients(true);
         }
     );
 }
 
 void listener::stop()
 {
-    asio::post(
-        home_.context(),
+    home_.loop().post(
         [this]
         {
             stopped_ = true;
-            remove_files();
-            error_code ignored;
-            for (auto& s : sockets_)
-            {
-                s.accepting.close(ignored);
-                s.pause.cancel();
-            }
+            for (auto& e : entrances_)
+                e.socket.close();
         }
     );
 }
 
 std::vector<std::string> listener::bound() const
 {
-    return bound_;
+    std::vector<std::string> all;
+    for (const auto& e : entrances_)
+        all.push_back(e.socket.bound());
+    return all;
 }
 
 // --- accepting ---------------------------------------------------------------------------------
 
-void listener::accept_next(socket& s)
+void listener::on_client(listening_socket& s)
 {
-    s.accepts = !stopped_ && !s.withdrawn;
-    if (!s.accepts)
-        return;
+    auto& e = *std::ranges::find(entrances_, &s, [](auto& each) { return &each.socket; });
     if (state_.process.clients >= state_.process.maxconn)
-        return accept_later(s, "maxconn is reached");
-    auto& to = *all_[next_++ % all_.size()];
-    s.accepting.async_accept(
-        to.context(),
-        s.from,
-        [this, &s, &to](const error_code& ec, protocol::socket client)
-        {
-            const bool ours = stopped_ || s.withdrawn || ec == asio::error::operation_aborted;
-            const bool its_own = ec == asio::error::connection_aborted;
-            if (ec && !ours && !its_own)
-                return accept_later(s, ec.message());
-            if (!ec)
-                accepted(to, std::move(client), peer_from(s.from.data()));
-            accept_next(s);
-        }
-    );
+        return pause(e, "maxconn is reached");
+    peer from;
+    auto [client, ec] = s.accept(from);
+    // Another process has been quicker, or the client has gone again.
+    if (ec == asio::error::would_block || ec == asio::error::connection_aborted)
+        return;
+    if (ec)
+        return pause(e, ec.message());
+    accepted(std::move(client), from);
 }
 
-void listener::accept_later(socket& s, const std::string& why)
+// Clients wait in the kernel's queue until the next look.
+void listener::pause(entrance& e, const std::string& why)
 {
     const auto now = std::chrono::steady_clock::now();
-    if (now - std::exchange(s.told, now) >= tell_again_after)
+    if (now - std::exchange(e.told, now) >= tell_again_after)
         log::line(config::log_level::warning, "accept_failed")
             .add("listener", state_.settings.name)
             .text("error", why);
-    s.pause.expires_after(accept_pause);
-    s.pause.async_wait([this, &s](const error_code&) { accept_next(s); });
+    e.pauses = true;
+    e.socket.accept_clients(false);
 }
 
-void listener::accepted(worker& to, protocol::socket client, const peer& from)
+void listener::accepted(unique_fd client, const peer& from)
 {
+    auto& to = *all_[next_++ % all_.size()];
     // Here and not where it goes to: the next is accepted before that worker has looked.
     ++state_.process.clients;
     if (&to == &home_)
         return to.start_session(std::move(client), state_, from);
-    asio::post(
-        to.context(),
-        [&to, this, client = std::move(client), from]() mutable
-        { to.start_session(std::move(client), state_, from); }
-    );
+    to.loop().post([&to, this, client = std::move(client), from]() mutable
+                   { to.start_session(std::move(client), state_, from); });
 }
 
 // --- a door that leads nowhere -----------------------------------------------------------------
 
 void listener::on_look()
 {
+    for (auto& e : entrances_)
+        if (std::exchange(e.pauses, false) && !stopped_ && !e.withdrawn)
+            e.socket.accept_clients(true);
     const auto after = state_.settings.withdraw_after;
     if (stopped_ || after == after.zero())
         return;
@@ -247,21 +151,16 @@ void listener::on_look()
         withdraw();
 }
 
-// Linux: a listening socket that is shut down stays bound and refuses connects until it listens
-// again. Nobody else can take the port while the address is not to be reused; it must be again
-// before it listens, because of the sessions that go on.
 void listener::withdraw()
 {
     withdrawn_ = true;
-    for (auto& s : sockets_)
+    for (auto& e : entrances_)
     {
-        if (!s.path.empty())
-            continue; // a unix socket cannot come back, and leads to no other host
-        s.withdrawn = true;
-        ::shutdown(s.accepting.native_handle(), SHUT_RD);
-        error_code ignored;
-        s.accepting.set_option(tcp::acceptor::reuse_address(false), ignored);
-        s.accepting.cancel(ignored);
+        if (e.socket.is_unix())
+            continue; // cannot come back, and leads to no other host
+        e.withdrawn = true;
+        e.socket.accept_clients(false);
+        e.socket.refuse_connects();
     }
     log::line(config::log_level::warning, "withdrawn")
         .add("listener", state_.settings.name)
@@ -272,16 +171,15 @@ void listener::withdraw()
 void listener::come_back()
 {
     bool all = true;
-    for (auto& s : sockets_)
+    for (auto& e : entrances_)
     {
-        if (s.withdrawn && !listen_again(s))
+        if (e.withdrawn && !listen_again(e))
         {
             all = false;
             continue;
         }
-        s.withdrawn = false;
-        if (!s.accepts)
-            accept_next(s);
+        e.withdrawn = false;
+        e.socket.accept_clients(true);
     }
     if (!all)
         return;
@@ -290,11 +188,9 @@ void listener::come_back()
     log::line(config::log_level::info, "listening_again").add("listener", state_.settings.name);
 }
 
-bool listener::listen_again(socket& s)
+bool listener::listen_again(entrance& e)
 {
-    error_code ec;
-    s.accepting.set_option(tcp::acceptor::reuse_address(true), ec);
-    s.accepting.listen(asio::socket_base::max_listen_connections, ec);
+    const auto ec = e.socket.listen_again();
     if (ec && !std::exchange(listen_failed_, true))
         log::line(config::log_level::error, "listen_failed")
             .add("listener", state_.settings.name)

@@ -6,11 +6,8 @@
 #pragma once
 
 #include "proxy/listener_state.hpp"
+#include "proxy/listening_socket.hpp"
 #include "proxy/peer.hpp"
-
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <list>
 #include <optional>
@@ -22,20 +19,19 @@ namespace rolegate::proxy
 
 class worker;
 
-class listener
+class listener final : private listening_socket::owner
 {
 public:
     // Binds and listens at once on every address; throws std::runtime_error with the
     // address in its text when one is taken. Accepting begins with start(), on `home`'s thread.
     listener(listener_state& state, worker& home, std::vector<worker*> all);
-    ~listener();
 
     void start();
 
     // Closes the listening sockets. From any thread.
     void stop();
 
-    // What the kernel says, e.g. "0.0.0.0:5432"; of a unix socket its path behind "unix:".
+    // See listening_socket.
     [[nodiscard]] std::vector<std::string> bound() const;
 
     // On `home`'s thread, whenever something may have changed. When nobody has been routable for
@@ -44,35 +40,30 @@ public:
     void on_look();
 
 private:
-    using protocol = boost::asio::generic::stream_protocol;
-    using acceptor = boost::asio::basic_socket_acceptor<protocol>;
     using time_point = std::chrono::steady_clock::time_point;
 
-    struct socket
+    struct entrance
     {
-        acceptor accepting;
-        boost::asio::steady_timer pause;
-        protocol::endpoint from; // the client being accepted
-        std::string path;        // of a unix socket, until the file is removed
-        time_point told{};       // when it was last said that none can be accepted
-        bool accepts = false;    // an accept or a pause is under way
-        bool withdrawn = false;  // shut down until it listens again
+        listening_socket socket;
+        time_point told{};      // when it was last said that none can be accepted
+        bool pauses = false;    // until the next look
+        bool withdrawn = false; // refuses connects until it listens again
+
+        entrance(listener& of, const config::host_port& bind);
     };
 
-    void open_socket(const config::host_port& bind);
-    void accept_next(socket& s);
-    void accept_later(socket& s, const std::string& why);
-    void accepted(worker& to, protocol::socket client, const peer& from);
-    void remove_files();
+    void open(const config::host_port& bind);
+    void on_client(listening_socket& s) override;
+    void pause(entrance& e, const std::string& why);
+    void accepted(unique_fd client, const peer& from);
     void withdraw();
     void come_back();
-    [[nodiscard]] bool listen_again(socket& s);
+    [[nodiscard]] bool listen_again(entrance& e);
 
     listener_state& state_;
     worker& home_;
     std::vector<worker*> all_;
-    std::list<socket> sockets_; // addresses stay
-    std::vector<std::string> bound_;
+    std::list<entrance> entrances_;          // addresses stay
     std::optional<time_point> closed_since_; // nobody has been routable since then
     std::size_t next_ = 0;
     bool withdrawn_ = false;

@@ -5,10 +5,10 @@
 #pragma once
 
 #include "proxy/errc.hpp"
+#include "proxy/event_loop.hpp"
 #include "proxy/handshake.hpp"
 #include "proxy/handshake_count.hpp"
 
-#include <boost/asio/steady_timer.hpp>
 #include <boost/intrusive/list.hpp>
 
 #include <chrono>
@@ -40,7 +40,7 @@ struct opening
     handshake_count::token counted;       // until the first packet is whole
     std::vector<std::byte> startup;       // the StartupMessage as the server gets it
     std::vector<std::byte> answer;        // the server's first words
-    boost::asio::steady_timer timer;      // holds
+    event_loop::alarm timer;              // holds
     bool waiting = false;                 // the timer runs
     std::optional<time_point> hold_until; // set when a server is first wanted
     std::vector<std::string> resting;     // members that refused and are not to be tried now
@@ -52,7 +52,7 @@ struct opening
     bool role_gone = false;           // the server was closed because its member lost the role
     bool said_no = false;             // answered an encryption request with N
 
-    opening(session& whose, const boost::asio::any_io_executor& ex) : owner(whose), timer(ex) {}
+    opening(session& whose, event_loop& loop) : owner(whose), timer(loop) {}
 };
 
 } // namespace rolegate::proxy

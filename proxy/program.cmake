@@ -34,10 +34,12 @@ add_library(proxy STATIC
     cli/client.cpp
     connect.cpp
     descriptors.cpp
+    event_loop.cpp
     front.cpp
     listener.cpp
     listener_state.cpp
     listener_tls.cpp
+    listening_socket.cpp
     log.cpp
     peer.cpp
     relay.cpp

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/relay.hpp"
 
-#include <boost/asio/post.hpp>
+#include "proxy/log.hpp"
 
 #include <algorithm>
 #include <array>
+#include <exception>
+#include <utility>
 
 namespace rolegate::proxy
 {
 
 namespace
 {
-
-using boost::system::error_code;
 
 // After this many full buffers others get their turn.
 constexpr int max_rounds = 8;
@@ -29,11 +29,16 @@ bool ends_with_terminate(std::span<const std::byte> seen)
 } // namespace
 
 relay::relay(
-    transport& client, transport& server, buffer_pool& buffers, const tick& now, relay_owner& owner
+    transport& client,
+    transport& server,
+    event_loop& loop,
+    buffer_pool& buffers,
+    const tick& now,
+    relay_owner& owner
 ) noexcept
     : from_client_{client, server, errc::client_reset, errc::server_reset, {}},
-      from_server_{server, client, errc::server_reset, errc::client_reset, {}}, buffers_(buffers),
-      owner_(owner), now_(now)
+      from_server_{server, client, errc::server_reset, errc::client_reset, {}}, loop_(loop),
+      buffers_(buffers), owner_(owner), now_(now)
 {
 }
 
@@ -70,35 +75,66 @@ void relay::start()
 
 // --- waiting -----------------------------------------------------------------------------------
 
-void relay::wait(flow& f, transport& on, io_status for_what, step then)
+void relay::wait(flow& f, transport& on, io_status for_what, step next)
 {
-    ++waits_;
-    const auto kind = for_what == io_status::want_write ? transport::socket::wait_write
-                                                        : transport::socket::wait_read;
-    const auto broken = &on == &f.from ? f.from_broke : f.to_broke;
-    on.raw().async_wait(
-        kind, [this, &f, broken, then](const error_code& ec) { returned(f, broken, ec, then); }
-    );
+    f.waits_on = &on;
+    f.events = for_what == io_status::want_write ? EPOLLOUT : EPOLLIN;
+    f.next = next;
+    if (!ask(on))
+        finish(errc::internal);
 }
 
 // Goes on in the loop's next turn.
-void relay::again(flow& f, step then)
+void relay::again(flow& f, step next)
 {
-    ++waits_;
-    boost::asio::post(
-        f.from.raw().get_executor(), [this, &f, then] { returned(f, errc::none, {}, then); }
-    );
+    f.waits_on = nullptr;
+    f.goes_on = true;
+    f.next = next;
+    loop_.defer(*this);
 }
 
-void relay::returned(flow& f, errc broken, const error_code& ec, step then)
+// The kernel is to report what is waited for and nothing else: it tells again and again.
+bool relay::ask(transport& t) noexcept
 {
-    --waits_;
+    std::uint32_t events = 0;
+    for (const auto* f : {&from_server_, &from_client_})
+        if (f->waits_on == &t)
+            events |= f->events;
+    return t.tell(*this, events);
+}
+
+// An error or a hangup is found by the recv or send that follows.
+void relay::on_ready(transport& t, std::uint32_t events)
+{
+    for (auto* f : {&from_server_, &from_client_})
+        if (!stopping_ && f->waits_on == &t && (events & (f->events | EPOLLERR | EPOLLHUP)) != 0)
+            take(*f);
+    if (!stopping_ && !ask(t))
+        finish(errc::internal);
+}
+
+void relay::on_turn()
+{
+    for (auto* f : {&from_server_, &from_client_})
+        if (!stopping_ && std::exchange(f->goes_on, false))
+            take(*f);
     if (stopping_)
-        waited();
-    else if (ec)
-        finish(broken);
-    else
-        (this->*then)(f);
+        owner_.on_relay_end(why_); // destroys this
+}
+
+void relay::take(flow& f) noexcept
+{
+    f.waits_on = nullptr;
+    try
+    {
+        (this->*f.next)(f);
+    }
+    catch (...)
+    {
+        // Lack of memory. What was under way cannot be taken up again; the other sessions go on.
+        log::internal_error(std::current_exception());
+        finish(errc::internal);
+    }
 }
 
 // --- the way of a byte -------------------------------------------------------------------------
@@ -125,8 +161,8 @@ void relay::read(flow& f)
             return stop(why_);
         if (!passed || ends_when_idle())
             return;
-        // That was all; a further recv would only say EAGAIN. TLS gives one record at a time.
-        if (r.size < room.size() && !f.from.encrypted())
+        // That was all; a further recv would only say EAGAIN.
+        if (r.size < room.size() && !f.from.has_buffered())
             return wait(f, f.from, io_status::want_read, &relay::read);
     }
     again(f, &relay::read);
@@ -251,8 +287,7 @@ void relay::stop(errc why)
     why_ = why;
     from_server_.from.close();
     from_client_.from.cancel();
-    if (waits_ == 0)
-        again(from_client_, &relay::read);
+    loop_.defer(*this);
 }
 
 void relay::stop_at_boundary(errc why)
@@ -284,13 +319,6 @@ bool relay::is_goodbye(errc why) const noexcept
     return (why == errc::server_reset && client.hung_up()) ||
            (why == errc::client_reset &&
             (from_client_.ended || client.said_fin() || from_server_.from.hung_up()));
-}
-
-// The last handler that returns ends the relay.
-void relay::waited()
-{
-    if (stopping_ && waits_ == 0)
-        owner_.on_relay_end(why_);
 }
 
 // --- what is known -----------------------------------------------------------------------------

@@ -6,7 +6,8 @@
 // messages begin, and only where they can be read: in clear text, or in TLS of ours.
 //
 // Runs on the worker's thread. Waits for readiness and calls recv and send itself, so that no
-// buffer is tied to a session that has nothing to say.
+// buffer is tied to a session that has nothing to say. As long as both sides take what they get,
+// a message costs its recv and its send and nothing else.
 #pragma once
 
 #include "proxy/buffer_pool.hpp"
@@ -22,8 +23,7 @@
 namespace rolegate::proxy
 {
 
-// Who is told. Both calls may come from within start() or stop()'s caller's next turn of the loop,
-// never from within stop() itself.
+// Who is told. None of these calls comes from within start() or stop().
 class relay_owner
 {
 public:
@@ -44,7 +44,7 @@ protected:
     ~relay_owner() = default;
 };
 
-class relay
+class relay final : private transport::reader, private event_loop::deferred
 {
 public:
     // The worker's clock for idle time: tenths of a second.
@@ -53,6 +53,7 @@ public:
     relay(
         transport& client,
         transport& server,
+        event_loop& loop,
         buffer_pool& buffers,
         const tick& now,
         relay_owner& owner
@@ -104,6 +105,9 @@ public:
     [[nodiscard]] std::uint64_t bytes_out() const noexcept { return from_server_.bytes; }
 
 private:
+    struct flow;
+    using step = void (relay::*)(flow&);
+
     struct flow
     {
         transport& from;
@@ -115,15 +119,20 @@ private:
         std::size_t end = 0;
         std::uint64_t bytes = 0;
         tick heard = 0;
-        bool ended = false; // `from` has sent FIN and everything is passed on
+        bool ended = false;            // `from` has sent FIN and everything is passed on
+        transport* waits_on = nullptr; // for `events`, then `next`
+        std::uint32_t events = 0;
+        bool goes_on = false; // with `next`, in the loop's next turn
+        step next = nullptr;
     };
 
-    using step = void (relay::*)(flow&);
-
     void start();
-    void wait(flow& f, transport& on, io_status for_what, step then);
-    void again(flow& f, step then);
-    void returned(flow& f, errc broken, const boost::system::error_code& ec, step then);
+    void wait(flow& f, transport& on, io_status for_what, step next);
+    void again(flow& f, step next);
+    [[nodiscard]] bool ask(transport& t) noexcept;
+    void on_ready(transport& t, std::uint32_t events) override;
+    void on_turn() override;
+    void take(flow& f) noexcept;
     void read(flow& f);
     void write_parked(flow& f);
     [[nodiscard]] std::span<std::byte> room_for(const flow& f);
@@ -132,12 +141,12 @@ private:
     [[nodiscard]] bool muted(const flow& f) const noexcept;
     [[nodiscard]] bool ends_when_idle();
     void on_eof(flow& f);
-    void waited();
     void finish(errc why);
     [[nodiscard]] bool is_goodbye(errc why) const noexcept;
 
     flow from_client_;
     flow from_server_;
+    event_loop& loop_;
     buffer_pool& buffers_;
     relay_owner& owner_;
     const tick& now_;
@@ -152,7 +161,6 @@ private:
     bool stopping_ = false;
     bool can_speak_ = false;
     errc why_ = errc::none;
-    int waits_ = 0; // handlers that will still be called: `this` must live until then
 };
 
 } // namespace rolegate::proxy

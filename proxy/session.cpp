@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/session.hpp"
 
-#include "proxy/connect.hpp"
 #include "proxy/log.hpp"
 #include "proxy/pgwire/error_response.hpp"
 #include "proxy/pgwire/startup_message.hpp"
@@ -37,13 +36,11 @@ pgwire::bytes bytes_of(const std::string& text)
 
 } // namespace
 
-session::session(worker& w, listener_state& l, std::uint64_t id, socket client, const peer& from)
-    : worker_(w), listener_(l), id_(id), client_(std::move(client)), server_(socket(w.context())),
-      peer_(from), visit_(l.door, w.index()),
-      opening_(std::make_unique<opening>(*this, w.context().get_executor())),
+session::session(worker& w, listener_state& l, std::uint64_t id, unique_fd client, const peer& from)
+    : worker_(w), listener_(l), id_(id), client_(w.loop(), std::move(client)), server_(w.loop()),
+      peer_(from), visit_(l.door, w.index()), opening_(std::make_unique<opening>(*this, w.loop())),
       accepted_(std::chrono::steady_clock::now())
 {
-    tune(client_.raw(), l.settings);
 }
 
 session::~session()
@@ -59,7 +56,7 @@ session::~session()
 void session::start()
 {
     asio::co_spawn(
-        worker_.context(),
+        worker_.loop().get_executor(),
         run(),
         [this](std::exception_ptr e)
         {
@@ -243,7 +240,7 @@ void session::start_relay()
     phase_ = phase::data;
     counted_ = &worker_.stats_of(listener_).members[member_];
     ++counted_->sessions;
-    relay_.emplace(client_, server_, worker_.buffers(), worker_.now(), *this);
+    relay_.emplace(client_, server_, worker_.loop(), worker_.buffers(), worker_.now(), *this);
     worker_.settle(*this);
     worker_.note_routed(listener_, member_);
     if (readable)
@@ -293,7 +290,7 @@ void session::on_relay_end(errc why)
         return worker_.remove(*this);
     worker_.watch(*this);
     asio::co_spawn(
-        worker_.context(),
+        worker_.loop().get_executor(),
         say_goodbye(std::move(words)),
         [this](std::exception_ptr e)
         {

@@ -34,10 +34,9 @@ class session final : public relay_owner,
                           boost::intrusive::link_mode<boost::intrusive::auto_unlink>>
 {
 public:
-    using socket = transport::socket;
     using time_point = std::chrono::steady_clock::time_point;
 
-    session(worker& w, listener_state& l, std::uint64_t id, socket client, const peer& from);
+    session(worker& w, listener_state& l, std::uint64_t id, unique_fd client, const peer& from);
     ~session();
     session(const session&) = delete;
     session& operator=(const session&) = delete;

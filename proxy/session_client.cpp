@@ -184,7 +184,7 @@ asio::awaitable<bool> session::secure_client()
 std::optional<std::byte> session::early_byte()
 {
     std::byte next{};
-    const auto n = ::recv(client_.raw().native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT);
+    const auto n = ::recv(client_.native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT);
     return n == 1 ? std::optional(next) : std::nullopt;
 }
 
@@ -230,7 +230,7 @@ asio::awaitable<void> session::forward_cancel()
         result = servers.empty() ? "no_member" : "offered";
     }
     ++worker_.stats_of(listener_).cancel_requests[result];
-    co_await offer_cancel(servers, packet, listener_.settings);
+    co_await offer_cancel(worker_.loop(), servers, packet, listener_.settings);
 }
 
 } // namespace rolegate::proxy

@@ -150,7 +150,7 @@ void session::try_to_leave(time_point now)
 int session::watched_client() noexcept
 {
     const bool unread = opening_ && why_ == errc::none && phase_ != phase::handshake;
-    return unread ? client_.raw().native_handle() : -1;
+    return unread ? client_.native_handle() : -1;
 }
 
 void session::on_client_gone(time_point now)

@@ -6,8 +6,7 @@
 #include "proxy/session.hpp"
 #include "proxy/worker.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/error.hpp>
 
 #include <algorithm>
 #include <array>
@@ -22,8 +21,6 @@ namespace
 namespace asio = boost::asio;
 using boost::system::error_code;
 using milliseconds = std::chrono::milliseconds;
-
-constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 
 // A member that refused is tried again after 20 ms, then 40 ... 320: fast enough for a promotion,
 // slow enough for a server that is starting.
@@ -198,10 +195,9 @@ asio::awaitable<bool> session::hold_for(hold::turn why, time_point until)
         ++worker_.stats_of(listener_).held;
         held_since_ = std::chrono::steady_clock::now();
     }
-    o.timer.expires_at(std::min(until, *o.hold_until));
     o.waiting = true;
     worker_.await_wake(*this, visit_.number());
-    co_await o.timer.async_wait(nothrow);
+    co_await o.timer.wait_until(std::min(until, *o.hold_until));
     worker_.forget_wake(listener_, visit_.number());
     o.waiting = false;
     if (why_ != errc::none)
@@ -232,21 +228,16 @@ void session::end_hold(const char* result)
 asio::awaitable<error_code> session::connect_to(const health::member& m)
 {
     phase_ = phase::connect;
-    endpoint to;
-    error_code ec = open_for(server_.raw(), {m.address, m.port}, listener_.settings, to);
-    if (ec)
-        co_return ec;
-
     const auto began = std::chrono::steady_clock::now();
     set_deadline(deadline::connect, listener_.settings.timeouts.connect);
-    std::tie(ec) = co_await server_.raw().async_connect(to, nothrow);
+    server_address to{m.address, m.port};
+    error_code ec = co_await connect(server_, std::move(to), listener_.settings);
     clear_deadline();
     connecting_ = std::chrono::steady_clock::now() - began;
     if (!ec && (why_ != errc::none || !server_.is_open()))
         ec = asio::error::operation_aborted;
     if (ec)
         co_return ec;
-    server_.forget_writability(to.protocol());
     routed_ = std::chrono::steady_clock::now();
     worker_.stats_of(listener_).members[member_].connect_seconds.observe(seconds(connecting_));
     co_return error_code{};

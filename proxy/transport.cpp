@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/transport.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <cerrno>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 namespace rolegate::proxy
 {
@@ -19,14 +17,40 @@ namespace
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
-
 bool would_block()
 {
     return errno == EAGAIN || errno == EWOULDBLOCK;
 }
 
+error_code error_of(int number)
+{
+    return {number, boost::system::system_category()};
+}
+
 } // namespace
+
+transport::~transport()
+{
+    loop_.forget(*this, fd_.get());
+}
+
+// --- for the relay -----------------------------------------------------------------------------
+
+bool transport::tell(reader& to, std::uint32_t events) noexcept
+{
+    told_ = &to;
+    return !is_open() || loop_.want(*this, fd_.get(), events);
+}
+
+void transport::on_ready(std::uint32_t events)
+{
+    if (waits_)
+        waits_({});
+    else if (told_)
+        told_->on_ready(*this, events);
+    else // until somebody waits again
+        static_cast<void>(loop_.want(*this, fd_.get(), 0));
+}
 
 io_result transport::receive(std::span<std::byte> room) noexcept
 {
@@ -34,7 +58,7 @@ io_result transport::receive(std::span<std::byte> room) noexcept
         return tls_->read(room);
     for (;;)
     {
-        const auto n = ::recv(socket_.native_handle(), room.data(), room.size(), MSG_DONTWAIT);
+        const auto n = ::recv(fd_.get(), room.data(), room.size(), MSG_DONTWAIT);
         if (n > 0)
             return {io_status::done, static_cast<std::size_t>(n)};
         if (n == 0)
@@ -50,8 +74,7 @@ io_result transport::send(std::span<const std::byte> data) noexcept
         return tls_->write(data);
     for (;;)
     {
-        const auto n =
-            ::send(socket_.native_handle(), data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        const auto n = ::send(fd_.get(), data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n >= 0)
             return {io_status::done, static_cast<std::size_t>(n)};
         if (errno != EINTR)
@@ -61,64 +84,97 @@ io_result transport::send(std::span<const std::byte> data) noexcept
 
 bool transport::hung_up() const noexcept
 {
-    pollfd p{descriptor(), POLLRDHUP, 0};
+    pollfd p{fd_.get(), POLLRDHUP, 0};
     return ::poll(&p, 1, 0) > 0;
 }
 
 bool transport::said_fin() const noexcept
 {
     std::byte next{};
-    return ::recv(descriptor(), &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
-// Asio's native_handle() is not const.
-int transport::descriptor() const noexcept
-{
-    return const_cast<socket&>(socket_).native_handle();
+    return ::recv(fd_.get(), &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 void transport::finish_sending() noexcept
 {
     if (tls_)
         static_cast<void>(tls_->shut_down());
-    error_code ignored;
-    socket_.shutdown(socket::shutdown_send, ignored);
-}
-
-void transport::forget_writability(const socket::protocol_type& protocol) noexcept
-{
-    error_code ec;
-    const int fd = socket_.release(ec);
-    if (ec)
-        return;
-    socket_.assign(protocol, fd, ec);
-    if (ec)
-        ::close(fd);
+    static_cast<void>(::shutdown(fd_.get(), SHUT_WR));
 }
 
 void transport::cancel() noexcept
 {
-    error_code ignored;
-    socket_.cancel(ignored);
+    told_ = nullptr;
+    loop_.forget(*this, fd_.get());
+    if (waits_)
+        loop_.call_later(std::move(waits_), asio::error::operation_aborted);
 }
 
 void transport::close() noexcept
 {
+    cancel();
     tls_.reset(); // refers to the descriptor
-    error_code ignored;
-    socket_.close(ignored);
+    fd_.reset();
+}
+
+// --- for coroutines ----------------------------------------------------------------------------
+
+// Given to Asio, which calls it with the handler that continues a coroutine.
+struct transport::start_wait
+{
+    transport* what;
+    io_status for_what;
+
+    template <class Handler> void operator()(Handler&& handler) const
+    {
+        what->wait(for_what, completion(std::forward<Handler>(handler)));
+    }
+};
+
+void transport::wait(io_status for_what, completion then)
+{
+    const bool registered =
+        is_open() &&
+        loop_.want(*this, fd_.get(), for_what == io_status::want_write ? EPOLLOUT : EPOLLIN);
+    if (registered)
+        waits_ = std::move(then);
+    else
+        loop_.call_later(std::move(then), asio::error::operation_aborted);
+}
+
+asio::awaitable<error_code> transport::ready(io_status for_what)
+{
+    auto [ec] = co_await asio::async_initiate<decltype(nothrow), void(error_code)>(
+        start_wait{this, for_what}, nothrow
+    );
+    co_return ec;
+}
+
+asio::awaitable<error_code> transport::connect(unique_fd fd, const sockaddr* to, std::size_t size)
+{
+    fd_ = std::move(fd);
+    if (::connect(fd_.get(), to, static_cast<socklen_t>(size)) == 0)
+        co_return error_code{};
+    if (errno != EINPROGRESS && errno != EINTR)
+        co_return error_of(errno);
+    const auto ec = co_await ready(io_status::want_write);
+    if (ec)
+        co_return ec;
+    int problem = 0;
+    socklen_t length = sizeof problem;
+    static_cast<void>(::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &problem, &length));
+    co_return problem == 0 ? error_code{} : error_of(problem);
 }
 
 asio::awaitable<std::optional<std::string>> transport::accept_tls(tls_context_ptr context)
 {
-    tls_.emplace(tls_stream::accept(std::move(context), socket_.native_handle()));
+    tls_.emplace(tls_stream::accept(std::move(context), fd_.get()));
     co_return co_await shake_hands();
 }
 
 asio::awaitable<std::optional<std::string>>
 transport::connect_tls(tls_context_ptr context, std::string host)
 {
-    tls_.emplace(tls_stream::connect(std::move(context), socket_.native_handle(), host));
+    tls_.emplace(tls_stream::connect(std::move(context), fd_.get(), host));
     co_return co_await shake_hands();
 }
 
@@ -141,19 +197,12 @@ asio::awaitable<std::optional<std::string>> transport::shake_hands()
     }
 }
 
-asio::awaitable<error_code> transport::ready(io_status for_what)
-{
-    const auto kind = for_what == io_status::want_write ? socket::wait_write : socket::wait_read;
-    auto [ec] = co_await socket_.async_wait(kind, nothrow);
-    co_return ec;
-}
-
 asio::awaitable<std::optional<std::byte>> transport::peek()
 {
     for (;;)
     {
         std::byte first{};
-        const auto n = ::recv(socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
+        const auto n = ::recv(fd_.get(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
         if (n == 1)
             co_return first;
         if (n == 0 || !(would_block() || errno == EINTR))

@@ -4,8 +4,6 @@
 #include "proxy/listener.hpp"
 #include "proxy/log.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include <algorithm>
 #include <cstdlib>
 #include <pthread.h>
@@ -17,7 +15,6 @@ namespace
 {
 
 using namespace std::chrono_literals;
-namespace asio = boost::asio;
 
 // Resolution of every time-out of a session. They are seconds long.
 constexpr auto sweep_every = worker::tick_length;
@@ -64,9 +61,8 @@ worker::worker(
     worker_observer& observer
 )
     : index_(index), workers_(workers), beliefs_(std::move(first_beliefs)),
-      listeners_(std::move(listeners)), observer_(observer), work_(asio::make_work_guard(context_)),
-      sweeper_(context_), last_writer_(beliefs_.size()), stats_(listeners_.size()),
-      buffers_(buffer_size), tls_(listeners_.size()),
+      listeners_(std::move(listeners)), observer_(observer), last_writer_(beliefs_.size()),
+      stats_(listeners_.size()), buffers_(buffer_size), tls_(listeners_.size()),
       cancel_offers_(cancel_offers_per_second, cancel_offers_at_once), endings_(hint_every),
       refusals_(hint_every), tls_failures_(tell_again_after), silent_(silence_rest)
 {
@@ -79,7 +75,7 @@ worker::~worker()
 
 void worker::start()
 {
-    asio::post(context_, [this] { sweep(); });
+    loop_.post([this] { sweep(); });
     thread_ = std::thread([this] { run(); });
     pthread_setname_np(thread_.native_handle(), ("worker-" + std::to_string(index_)).c_str());
 }
@@ -89,7 +85,7 @@ void worker::run()
     for (;;)
         try
         {
-            context_.run();
+            loop_.run();
             return;
         }
         catch (...)
@@ -102,8 +98,7 @@ void worker::run()
 
 void worker::stop()
 {
-    work_.reset();
-    context_.stop();
+    loop_.stop();
     if (thread_.joinable())
         thread_.join();
     waiting_.clear_and_dispose([](session* s) { std::default_delete<session>()(s); });
@@ -112,7 +107,7 @@ void worker::stop()
 
 // --- sessions ----------------------------------------------------------------------------------
 
-void worker::start_session(session::socket client, listener_state& l, const peer& from)
+void worker::start_session(unique_fd client, listener_state& l, const peer& from)
 {
     const auto id = ++started_ * workers_ + index_;
     auto s = std::make_unique<session>(*this, l, id, std::move(client), from);
@@ -163,8 +158,7 @@ void worker::forget_wake(const listener_state& l, ticket number)
 
 void worker::wake(std::size_t listener, ticket whose)
 {
-    asio::post(
-        context_,
+    loop_.post(
         [this, listener, whose]
         {
             if (const auto found = held_.find({listener, whose}); found != held_.end())
@@ -175,9 +169,7 @@ void worker::wake(std::size_t listener, ticket whose)
 
 void worker::use_tls(std::size_t listener, listener_tls_contexts tls)
 {
-    asio::post(
-        context_,
-        [this, listener, tls = std::move(tls)]() mutable { tls_[listener] = std::move(tls); }
+    loop_.post([this, listener, tls = std::move(tls)]() mutable { tls_[listener] = std::move(tls); }
     );
 }
 
@@ -199,9 +191,7 @@ template <class Do> void worker::for_each_session(session_list& list, Do act)
 
 void worker::publish(std::size_t cluster, health::topology_ptr t)
 {
-    asio::post(
-        context_, [this, cluster, t = std::move(t)]() mutable { adopt(cluster, std::move(t)); }
-    );
+    loop_.post([this, cluster, t = std::move(t)]() mutable { adopt(cluster, std::move(t)); });
 }
 
 void worker::adopt(std::size_t cluster, health::topology_ptr t)
@@ -254,16 +244,9 @@ bool worker::end_oldest_handshake(const listener_state& l)
 
 void worker::sweep()
 {
-    // Armed first: whatever goes wrong below, time-outs go on.
-    sweeper_.expires_after(sweep_every);
-    sweeper_.async_wait(
-        [this](const boost::system::error_code& ec)
-        {
-            if (!ec)
-                sweep();
-        }
-    );
     const auto now = std::chrono::steady_clock::now();
+    // Armed first: whatever goes wrong below, time-outs go on.
+    sweeper_.call_at(now + sweep_every, completion([this](const auto&) { sweep(); }));
     ++tick_;
     sweep_gone_clients(now);
     end_stale_sessions(now);
@@ -324,8 +307,7 @@ void worker::sweep_gone_clients(session::time_point now)
 
 void worker::begin_shutdown()
 {
-    asio::post(
-        context_,
+    loop_.post(
         [this]
         {
             shutting_down_ = true;
@@ -339,8 +321,7 @@ void worker::begin_shutdown()
 
 void worker::cut_all()
 {
-    asio::post(
-        context_,
+    loop_.post(
         [this]
         {
             for_each_session(waiting_, [](session& s) { s.end(errc::shutting_down); });
@@ -351,19 +332,19 @@ void worker::cut_all()
 
 // --- for others --------------------------------------------------------------------------------
 
-asio::awaitable<worker_stats> worker::copy_stats()
+worker_stats worker::stats() const
 {
     auto copy = stats_;
     for (const auto* list : {&waiting_, &relaying_})
         for (const auto& s : *list)
             if (!s.member().empty())
                 s.add_live_bytes(copy[s.listener().index].members[s.member()]);
-    co_return copy;
+    return copy;
 }
 
-asio::awaitable<std::size_t> worker::count_sessions()
+std::size_t worker::sessions() const
 {
-    co_return waiting_.size() + relaying_.size();
+    return waiting_.size() + relaying_.size();
 }
 
 void worker::note_cut(const listener_state& l, const std::string& member, std::size_t n)

@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// One thread, one io_context: the sessions that live on it, what they believe of each cluster,
-// their buffers and counters. No lock: others reach a worker by posting to its context.
+// One thread, one event loop: the sessions that live on it, what they believe of each cluster,
+// their buffers and counters. No lock: others reach a worker by posting to its loop.
 #pragma once
 
 #include "health/topology.hpp"
 #include "proxy/buffer_pool.hpp"
+#include "proxy/event_loop.hpp"
 #include "proxy/listener_tls.hpp"
 #include "proxy/recent.hpp"
 #include "proxy/session.hpp"
 #include "proxy/token_bucket.hpp"
 #include "proxy/worker_observer.hpp"
-
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <exception>
 #include <map>
@@ -46,7 +42,7 @@ public:
     );
     ~worker();
 
-    [[nodiscard]] boost::asio::io_context& context() noexcept { return context_; }
+    [[nodiscard]] event_loop& loop() noexcept { return loop_; }
 
     // --- from any thread ---
 
@@ -58,13 +54,12 @@ public:
     void cut_all();        // sessions end now
     void stop();           // and join; no session may be left
 
-    // A copy made on the worker's thread. Awaited on another context's executor.
-    boost::asio::awaitable<worker_stats> copy_stats();
-    boost::asio::awaitable<std::size_t> count_sessions();
-
     // --- on the worker's thread ---
 
-    void start_session(session::socket client, listener_state& l, const peer& from);
+    [[nodiscard]] worker_stats stats() const; // a copy, with what live sessions have passed so far
+    [[nodiscard]] std::size_t sessions() const;
+
+    void start_session(unique_fd client, listener_state& l, const peer& from);
     void remove(session& s);
 
     // A door kept here is told of every change of its cluster, and ten times a second.
@@ -139,9 +134,8 @@ private:
     const std::vector<listener_state*> listeners_;
     worker_observer& observer_;
 
-    boost::asio::io_context context_{1};
-    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
-    boost::asio::steady_timer sweeper_;
+    event_loop loop_;
+    event_loop::alarm sweeper_{loop_};
     std::thread thread_;
 
     std::vector<std::string> last_writer_; // by cluster: the primary that sessions were led to

@@ -3,9 +3,6 @@
 
 #include "tests/support/tls_peers.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_future.hpp>
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -20,14 +17,17 @@ namespace
 {
 
 using namespace std::chrono_literals;
-namespace asio = boost::asio;
 
-// What is asked of a worker in between must not hang the test.
-template <class T> T answer_of(std::future<T> answer)
+// On the worker's thread. What is asked in between must not hang the test.
+template <class Question> auto ask(proxy::worker& w, Question question)
 {
+    using answer_type = decltype(question(w));
+    auto promise = std::make_shared<std::promise<answer_type>>();
+    auto answer = promise->get_future();
+    w.loop().post([promise, question, &w] { promise->set_value(question(w)); });
     const bool answered = answer.wait_for(scaled(patience)) == std::future_status::ready;
     CHECK_MESSAGE(answered, "a worker does not answer");
-    return answered ? answer.get() : T();
+    return answered ? answer.get() : answer_type();
 }
 
 } // namespace
@@ -212,8 +212,7 @@ proxy::listener_stats proxy_fixture::stats()
     proxy::worker_stats sum(1);
     for (auto& w : workers_)
     {
-        auto copy = asio::co_spawn(w->context(), w->copy_stats(), asio::use_future);
-        if (const auto part = answer_of(std::move(copy)); !part.empty())
+        if (const auto part = ask(*w, [](auto& it) { return it.stats(); }); !part.empty())
             proxy::merge(sum, part);
     }
     return sum.front();
@@ -229,8 +228,7 @@ std::vector<std::size_t> proxy_fixture::sessions_by_worker()
 {
     std::vector<std::size_t> each;
     for (auto& w : workers_)
-        each.push_back(answer_of(asio::co_spawn(w->context(), w->count_sessions(), asio::use_future)
-        ));
+        each.push_back(ask(*w, [](auto& it) { return it.sessions(); }));
     return each;
 }
 
@@ -246,11 +244,7 @@ std::size_t proxy_fixture::parked()
 {
     std::size_t sum = 0;
     for (auto& w : workers_)
-    {
-        auto answer = std::make_shared<std::promise<std::size_t>>();
-        asio::post(w->context(), [answer, &w = *w] { answer->set_value(w.buffers().parked()); });
-        sum += answer_of(answer->get_future());
-    }
+        sum += ask(*w, [](auto& it) { return it.buffers().parked(); });
     return sum;
 }
 

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "proxy/event_loop.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <span>
+#include <sys/eventfd.h>
+#include <system_error>
+
+namespace rolegate::proxy
+{
+
+namespace
+{
+
+namespace asio = boost::asio;
+
+int checked(int fd, const char* what)
+{
+    if (fd < 0)
+        throw std::system_error(errno, std::generic_category(), what);
+    return fd;
+}
+
+// Given to Asio, which calls it with the handler that continues a coroutine.
+struct start_alarm
+{
+    event_loop::alarm* what;
+    event_loop::time_point when;
+
+    template <class Handler> void operator()(Handler&& handler) const
+    {
+        what->call_at(when, completion(std::forward<Handler>(handler)));
+    }
+};
+
+} // namespace
+
+event_loop::event_loop()
+    : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      wake_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      work_(asio::make_work_guard(context_))
+{
+    epoll_event e{EPOLLIN, {.ptr = nullptr}};
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &e), "epoll_ctl");
+}
+
+// A coroutine that waits for an alarm of its own owns itself through it.
+event_loop::~event_loop()
+{
+    while (!alarms_.empty())
+    {
+        const auto dropped = std::move(alarms_.begin()->second->waits_);
+        alarms_.erase(alarms_.begin());
+    }
+}
+
+void event_loop::wake() noexcept
+{
+    // Fails when 2^64 - 1 wakes are pending: then it is awake.
+    static_cast<void>(::eventfd_write(wake_.get(), 1));
+}
+
+void event_loop::stop()
+{
+    stopped_ = true;
+    wake();
+}
+
+void event_loop::run()
+{
+    while (!stopped_)
+    {
+        // What the last turn has not told because somebody threw is told first.
+        if (next_ == count_)
+            wait_for_events();
+        // What others have posted may be news of a lost role: before any byte that came behind it.
+        context_.poll();
+        while (next_ < count_)
+        {
+            const auto e = reported_[static_cast<std::size_t>(next_++)];
+            if (auto* d = static_cast<descriptor*>(e.data.ptr))
+                d->on_ready(e.events);
+        }
+        ring_alarms();
+        context_.poll();
+        // Behind what the coroutines of this turn had to finish.
+        if (run_deferred())
+            context_.poll();
+    }
+}
+
+// --- descriptors -------------------------------------------------------------------------------
+
+bool event_loop::want(descriptor& d, int fd, std::uint32_t events) noexcept
+{
+    if (d.asked == events)
+        return true;
+    const int how = events == 0 ? EPOLL_CTL_DEL : d.asked == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    epoll_event e{events, {.ptr = &d}};
+    if (::epoll_ctl(epoll_.get(), how, fd, &e) != 0)
+        return false;
+    d.asked = events;
+    return true;
+}
+
+void event_loop::forget(descriptor& d, int fd) noexcept
+{
+    if (std::exchange(d.asked, 0) != 0)
+        static_cast<void>(::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr));
+    for (auto i = next_; i < count_; ++i)
+        if (auto& e = reported_[static_cast<std::size_t>(i)]; e.data.ptr == &d)
+            e.data.ptr = nullptr;
+}
+
+void event_loop::wait_for_events()
+{
+    next_ = count_ = 0;
+    const auto size = static_cast<int>(reported_.size());
+    const int n = ::epoll_wait(epoll_.get(), reported_.data(), size, patience());
+    count_ = std::max(n, 0); // EINTR
+    for (auto& e : std::span(reported_).first(static_cast<std::size_t>(count_)))
+        if (!e.data.ptr)
+        {
+            eventfd_t ignored = 0;
+            static_cast<void>(::eventfd_read(wake_.get(), &ignored));
+        }
+}
+
+// --- time --------------------------------------------------------------------------------------
+
+// Milliseconds for epoll_wait, rounded up: an alarm may be late, and never makes the loop spin.
+int event_loop::patience() const
+{
+    if (!deferred_.empty())
+        return 0;
+    if (alarms_.empty())
+        return -1;
+    const auto left = alarms_.begin()->first - std::chrono::steady_clock::now();
+    const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+    return static_cast<int>(std::clamp<std::int64_t>(ms, 0, std::numeric_limits<int>::max()));
+}
+
+void event_loop::ring_alarms()
+{
+    if (alarms_.empty())
+        return;
+    const auto now = std::chrono::steady_clock::now();
+    while (!alarms_.empty() && alarms_.begin()->first <= now)
+    {
+        auto& due = *alarms_.begin()->second;
+        alarms_.erase(due.place_);
+        due.waits_({}); // whom it wakes may destroy it
+    }
+}
+
+event_loop::alarm::~alarm()
+{
+    if (waits_)
+        loop_.alarms_.erase(place_);
+}
+
+void event_loop::alarm::call_at(time_point when, completion then)
+{
+    place_ = loop_.alarms_.emplace(when, this);
+    waits_ = std::move(then);
+}
+
+asio::awaitable<void> event_loop::alarm::wait_until(time_point when)
+{
+    co_await asio::async_initiate<decltype(nothrow), void(boost::system::error_code)>(
+        start_alarm{this, when}, nothrow
+    );
+}
+
+void event_loop::alarm::cancel()
+{
+    if (!waits_)
+        return;
+    loop_.alarms_.erase(place_);
+    loop_.call_later(std::move(waits_), {});
+}
+
+// --- the next turn -----------------------------------------------------------------------------
+
+void event_loop::call_later(completion then, boost::system::error_code with)
+{
+    asio::post(context_, [then = std::move(then), with]() mutable { then(with); });
+}
+
+void event_loop::defer(deferred& d)
+{
+    if (!d.is_linked())
+        deferred_.push_back(d);
+}
+
+bool event_loop::run_deferred()
+{
+    if (deferred_.empty())
+        return false;
+    // Those who defer themselves again wait for the turn after this one.
+    deferred_list now;
+    now.swap(deferred_);
+    while (!now.empty())
+    {
+        auto& d = now.front();
+        now.pop_front();
+        try
+        {
+            d.on_turn();
+        }
+        catch (...)
+        {
+            deferred_.splice(deferred_.begin(), now);
+            throw;
+        }
+    }
+    return true;
+}
+
+} // namespace rolegate::proxy

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// What a worker's thread waits for: descriptors, points in time, and what others ask of it.
+//
+// Asio runs the coroutines and the posted calls; the waiting is ours. Asio asks the kernel anew for
+// each wait for readiness (one epoll_ctl and one allocation a message, 350 bytes a socket); here a
+// descriptor is registered once, level-triggered, and a session that has nothing to say costs
+// nothing.
+//
+// All but post(), spawn() and stop() belongs to the thread of run().
+#pragma once
+
+#include "proxy/completion.hpp"
+#include "proxy/unique_fd.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/intrusive/list.hpp>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+
+#include <sys/epoll.h>
+
+namespace rolegate::proxy
+{
+
+class event_loop
+{
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+    using executor = boost::asio::io_context::executor_type;
+
+    // One who is told of a descriptor. Must have been forgotten before it goes.
+    class descriptor
+    {
+    public:
+        // EPOLLIN, EPOLLOUT as asked for, or EPOLLERR, EPOLLHUP. May destroy anybody, also itself.
+        virtual void on_ready(std::uint32_t events) = 0;
+
+        std::uint32_t asked = 0; // the loop's: what the kernel has been asked for
+
+    protected:
+        ~descriptor() = default;
+    };
+
+    // One who wants to go on in the loop's next turn. Gone from the list when it is destroyed.
+    class deferred : public boost::intrusive::list_base_hook<
+                         boost::intrusive::link_mode<boost::intrusive::auto_unlink>>
+    {
+    public:
+        // May destroy anybody, also itself.
+        virtual void on_turn() = 0;
+
+    protected:
+        ~deferred() = default;
+    };
+
+    // One point in time, for one who waits for it.
+    class alarm
+    {
+    public:
+        explicit alarm(event_loop& loop) noexcept : loop_(loop) {}
+        ~alarm();
+        alarm(const alarm&) = delete;
+        alarm& operator=(const alarm&) = delete;
+
+        // Until then, or until cancel(). Nobody else may be waiting.
+        [[nodiscard]] boost::asio::awaitable<void> wait_until(time_point when);
+
+        // The same for who is no coroutine.
+        void call_at(time_point when, completion then);
+
+        // Whoever waits goes on, in the loop's next turn.
+        void cancel();
+
+    private:
+        friend event_loop;
+        using place = std::multimap<time_point, alarm*>::iterator;
+
+        event_loop& loop_;
+        place place_;
+        completion waits_;
+    };
+
+    event_loop(); // throws std::system_error when the kernel has no descriptors left
+    ~event_loop();
+    event_loop(const event_loop&) = delete;
+    event_loop& operator=(const event_loop&) = delete;
+
+    // --- from any thread ---
+
+    template <class Call> void post(Call&& call)
+    {
+        boost::asio::post(context_, std::forward<Call>(call));
+        wake();
+    }
+
+    // Until then run() goes on; the turn under way is finished.
+    void stop();
+
+    // --- on the loop's thread ---
+
+    // What a call throws comes out here; the loop may be run again, and nothing is lost.
+    void run();
+
+    [[nodiscard]] executor get_executor() noexcept { return context_.get_executor(); }
+
+    // Tell `d` of these events of `fd` from now on, as long as they last. 0: of none, and the
+    // kernel forgets the descriptor, for it reports a hangup whether asked or not. False: the
+    // kernel has no room for one more.
+    [[nodiscard]] bool want(descriptor& d, int fd, std::uint32_t events) noexcept;
+
+    // `fd` is about to be closed, or `d` to go: it is not told any more, not even of what has been
+    // reported already.
+    void forget(descriptor& d, int fd) noexcept;
+
+    void defer(deferred& d);
+
+    // In the next turn, so that nobody is called from within their own call.
+    void call_later(completion then, boost::system::error_code with);
+
+private:
+    using deferred_list =
+        boost::intrusive::list<deferred, boost::intrusive::constant_time_size<false>>;
+
+    void wake() noexcept;
+    [[nodiscard]] int patience() const;
+    void wait_for_events();
+    void ring_alarms();
+    [[nodiscard]] bool run_deferred();
+
+    unique_fd epoll_;
+    unique_fd wake_; // eventfd: another thread has posted something
+    boost::asio::io_context context_{1};
+    boost::asio::executor_work_guard<executor> work_;
+    deferred_list deferred_;
+    std::multimap<time_point, alarm*> alarms_;
+    std::array<epoll_event, 64> reported_{}; // the turn's: [next_, count_) are still to be told
+    int next_ = 0;
+    int count_ = 0;
+    std::atomic<bool> stopped_ = false;
+};
+
+} // namespace rolegate::proxy

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "proxy/listening_socket.hpp"
+
+#include "proxy/connect.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <netinet/in.h>
+#include <sstream>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+namespace rolegate::proxy
+{
+
+namespace
+{
+
+using tcp = boost::asio::ip::tcp;
+using boost::system::error_code;
+
+error_code last_error()
+{
+    return {errno, boost::system::system_category()};
+}
+
+void check(int result)
+{
+    if (result < 0)
+        throw boost::system::system_error(last_error());
+}
+
+unique_fd make_socket(int family)
+{
+    unique_fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    check(fd.get());
+    return fd;
+}
+
+void set_option(int fd, int level, int name, int value)
+{
+    check(::setsockopt(fd, level, name, &value, sizeof value));
+}
+
+tcp::endpoint endpoint_of(const config::host_port& bind)
+{
+    if (bind.host == "*")
+        return {tcp::v4(), bind.port};
+    return {boost::asio::ip::make_address(bind.host), bind.port};
+}
+
+std::string text_of(const tcp::endpoint& e)
+{
+    std::ostringstream out;
+    out << e;
+    return out.str();
+}
+
+sockaddr_un address_of(const std::string& path)
+{
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path)
+        throw boost::system::system_error(error_code(ENAMETOOLONG, boost::system::system_category())
+        );
+    std::memcpy(address.sun_path, path.data(), path.size());
+    return address;
+}
+
+// Left behind by a process that was killed. One that somebody listens on is not touched, even when
+// its owner is too busy to accept.
+void remove_dead_socket(const sockaddr_un& address)
+{
+    struct stat found
+    {
+    };
+    if (::stat(address.sun_path, &found) != 0 || !S_ISSOCK(found.st_mode))
+        return;
+    const auto probe = make_socket(AF_UNIX);
+    const auto* to = reinterpret_cast<const sockaddr*>(&address);
+    if (::connect(probe.get(), to, sizeof address) != 0 && errno == ECONNREFUSED)
+        ::unlink(address.sun_path);
+}
+
+} // namespace
+
+std::string text_of(const config::host_port& bind)
+{
+    return bind.is_unix() ? "unix:" + bind.host : text_of(endpoint_of(bind));
+}
+
+listening_socket::listening_socket(
+    event_loop& loop,
+    owner& told,
+    const config::host_port& bind,
+    const config::listener_settings& settings
+)
+    : loop_(loop), told_(told)
+{
+    if (bind.is_unix())
+        bind_unix(bind);
+    else
+        bind_tcp(bind, settings);
+    check(::listen(fd_.get(), SOMAXCONN));
+}
+
+listening_socket::~listening_socket()
+{
+    close();
+}
+
+void listening_socket::bind_unix(const config::host_port& bind)
+{
+    unix_ = true;
+    const auto address = address_of(bind.host);
+    remove_dead_socket(address);
+    fd_ = make_socket(AF_UNIX);
+    check(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address));
+    path_ = bind.host;
+    // Who may connect is PostgreSQL's to decide, as with its own socket.
+    ::chmod(path_.c_str(), 0777);
+    bound_ = text_of(bind);
+}
+
+void listening_socket::bind_tcp(
+    const config::host_port& bind, const config::listener_settings& settings
+)
+{
+    auto where = endpoint_of(bind);
+    fd_ = make_socket(where.protocol().family());
+    set_option(fd_.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+    // "[::]" is every IPv6 address and no IPv4 one, so that "*" may stand beside it.
+    if (where.address().is_v6())
+        set_option(fd_.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    tune(fd_.get(), settings);
+    check(::bind(fd_.get(), where.data(), static_cast<socklen_t>(where.size())));
+    auto size = static_cast<socklen_t>(where.capacity());
+    check(::getsockname(fd_.get(), where.data(), &size)); // the port, where 0 was asked for
+    where.resize(size);
+    bound_ = text_of(where);
+}
+
+void listening_socket::on_ready(std::uint32_t)
+{
+    told_.on_client(*this);
+}
+
+void listening_socket::accept_clients(bool wanted) noexcept
+{
+    if (fd_.is_open())
+        static_cast<void>(loop_.want(*this, fd_.get(), wanted ? std::uint32_t{EPOLLIN} : 0));
+}
+
+std::pair<unique_fd, error_code> listening_socket::accept(peer& from) noexcept
+{
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    auto* where = reinterpret_cast<sockaddr*>(&address);
+    unique_fd client(::accept4(fd_.get(), where, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!client.is_open())
+        return {unique_fd(), last_error()};
+    from = peer_from(where);
+    return {std::move(client), error_code()};
+}
+
+void listening_socket::refuse_connects() noexcept
+{
+    ::shutdown(fd_.get(), SHUT_RD);
+    const int off = 0;
+    static_cast<void>(::setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &off, sizeof off));
+}
+
+error_code listening_socket::listen_again() noexcept
+{
+    const int on = 1;
+    static_cast<void>(::setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on));
+    return ::listen(fd_.get(), SOMAXCONN) == 0 ? error_code() : last_error();
+}
+
+void listening_socket::remove_file() noexcept
+{
+    if (const auto path = std::exchange(path_, {}); !path.empty())
+        ::unlink(path.c_str());
+}
+
+void listening_socket::close() noexcept
+{
+    remove_file();
+    loop_.forget(*this, fd_.get());
+    fd_.reset();
+}
+
+} // namespace rolegate::proxy
