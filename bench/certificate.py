@@ -12,8 +12,8 @@ from demo import processes
 class Certificate:
     def __init__(self, directory):
         self.path, self.key = f"{directory}/tls.crt", f"{directory}/tls.key"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                        "-days", "30", "-subj", "/CN=bench", "-keyout", self.key, "-out", self.path],
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                        "-nodes", "-days", "30", "-subj", "/CN=bench", "-keyout", self.key, "-out", self.path],
                        check=True, capture_output=True, timeout=60)
         os.chmod(self.key, 0o600)
         if processes.service_user():

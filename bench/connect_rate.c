@@ -3,14 +3,14 @@
  * The cheapest PostgreSQL server and clients there can be, so that what stands between them is what is measured.
  * One thread each, epoll, no libpq.
  *
- *   connect_rate serve ADDRESS PORT             answers a startup packet AuthenticationOk + ReadyForQuery, and a query
- *                                               with an empty result, until it is ended
+ *   connect_rate serve ADDRESS PORT             answers a startup packet AuthenticationOk, ParameterStatus and
+ *                                               ReadyForQuery, and a query with an empty result, until it is ended
  *   connect_rate rate  ADDRESS PORT AT_ONCE SECONDS
  *                                               opens sessions and closes them, as many at once; prints
  *                                               "SESSIONS FAILURES SECONDS"
- *   connect_rate hold  ADDRESS PORT COUNT       opens sessions, asks each one question, prints "open COUNT FAILURES" and
- *                                               holds them until standard input ends; when the other side has closed all
- *                                               of them it prints "closed EPOCH_SECONDS"
+ *   connect_rate hold  ADDRESS PORT COUNT       opens sessions, asks each one question, prints "open COUNT FAILURES"
+ *                                               and holds them until standard input ends; when the other side has
+ *                                               closed all of them it prints "closed EPOCH_SECONDS"
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -45,7 +45,8 @@ static struct peer peers[MOST_FILES];
 static int poller;
 
 static const char ready[] = "Z\0\0\0\5I";
-static const char welcome[] = "R\0\0\0\10\0\0\0\0Z\0\0\0\5I";
+/* With one ParameterStatus: PgBouncer 1.18 crashes when a server tells none. */
+static const char welcome[] = "R\0\0\0\10\0\0\0\0S\0\0\0\30server_version\0" "15.0\0Z\0\0\0\5I";
 static const char answer[] = "C\0\0\0\15SELECT 0\0Z\0\0\0\5I";
 static const char startup[] = "\0\0\0\51\0\3\0\0user\0postgres\0database\0postgres\0\0";
 static const char question[] = "Q\0\0\0\15SELECT 1\0";
@@ -186,7 +187,7 @@ static void start_one(void)
         fail("socket");
     if (connect(fd, (struct sockaddr*)&work.place, sizeof work.place) && errno != EINPROGRESS)
         fail("connect");
-    watch(fd, EPOLLIN | EPOLLOUT | EPOLLET, CONNECTING);
+    watch(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, CONNECTING);
 }
 
 /* False when this connection has done its work. */

@@ -34,7 +34,7 @@ listen write
     server pg {server}:{server_port} check inter 2s port {rest_port} on-marked-down shutdown-sessions
 """
 
-# One thread: it has no more. min_protocol and ciphers are left to OpenSSL, as with the others.
+# One thread: it has no more.
 PGBOUNCER = """\
 [databases]
 * = host={server} port={server_port} user=postgres
@@ -60,7 +60,7 @@ NGINX = """\
 load_module /usr/lib/nginx/modules/ngx_stream_module.so;
 worker_processes {threads};
 daemon off;
-pid {directory}/nginx.pid;
+pid {directory}/nginx-{port}.pid;
 error_log {directory}/nginx-errors.log;
 events {{ worker_connections 16384; }}
 stream {{

@@ -14,23 +14,20 @@ import asyncio
 import base64
 import json
 import os
-import resource
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../deploy"))
 
+import stage  # noqa: E402
+import usage  # noqa: E402
 from demo.etcd import Etcd  # noqa: E402
-from demo.processes import cpu_seconds  # noqa: E402
 
 PREFIX = "/service/bench/"
 TTL, LOOP_WAIT = 30, 10
-MEMBER = {"conn_url": "postgres://10.0.0.{0}:5432/postgres", "api_url": "http://10.0.0.{0}:8008/patroni", "state": "running",
-          "role": "replica", "version": "4.1.4", "xlog_location": 67395656, "replay_lsn": 67395656,
+MEMBER = {"conn_url": "postgres://10.0.0.{0}:5432/postgres", "api_url": "http://10.0.0.{0}:8008/patroni",
+          "state": "running", "role": "replica", "version": "4.1.4", "xlog_location": 67395656, "replay_lsn": 67395656,
           "receive_lsn": 67395656, "replication_state": "streaming", "timeline": 5}
 
 
@@ -100,8 +97,9 @@ class Leader:
             text = json.dumps({key: value.format(number) if isinstance(value, str) else value
                                for key, value in MEMBER.items()}, separators=(",", ":"))
             await put(self.connection, f"members/pg-{number}", text, self.lease)
-        for key, value in (("config", json.dumps({"ttl": TTL, "loop_wait": LOOP_WAIT})), ("initialize", "7290000000000000000"),
-                           ("history", "[[1,25623960,\"no recovery target specified\",\"2026-01-01T00:00:00+00:00\",\"pg-1\"]]")):
+        history = [[1, 25623960, "no recovery target specified", "2026-01-01T00:00:00+00:00", "pg-1"]]
+        for key, value in (("config", json.dumps({"ttl": TTL, "loop_wait": LOOP_WAIT})),
+                           ("initialize", "7290000000000000000"), ("history", json.dumps(history))):
             await put(self.connection, key, value)
 
     async def run(self):
@@ -141,16 +139,11 @@ class Proxy:
             await asyncio.sleep(self.interval)
 
 
-def memory_mb(pid):
-    with open(f"/proc/{pid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) / 1024
-
-
 async def measure(pid, seconds):
     """CPU in per cent of one core, and memory at the end."""
-    begin, used = time.monotonic(), cpu_seconds(pid)
+    begin, used = time.monotonic(), usage.cpu(pid)
     await asyncio.sleep(seconds)
-    return 100 * (cpu_seconds(pid) - used) / (time.monotonic() - begin), memory_mb(pid)
+    return 100 * (usage.cpu(pid) - used) / (time.monotonic() - begin), usage.resident(pid) / (1 << 20)
 
 
 def guarded(task):
@@ -185,31 +178,26 @@ async def bench(options, etcd):
         print(f"{label:<28}{cpu:>18.1f}{memory:>14.0f}")
     delays = [delay for proxy in proxies for delay in proxy.delays]
     extra_cpu, extra_memory = rows[1][1] - rows[0][1], rows[1][2] - rows[0][2]
-    print(f"one proxy costs {extra_cpu / options.proxies:.3f} % of a core and {1024 * extra_memory / options.proxies:.0f} kB; "
-          f"all re-read {reads:.0f} times a second (2 requests each)")
+    print(f"one proxy costs {extra_cpu / options.proxies:.3f} % of a core and "
+          f"{1024 * extra_memory / options.proxies:.0f} kB; all re-read {reads:.0f} times a second (2 requests each)")
     print(f"a change reached {len(delays)} watchers: median {1000 * statistics.median(delays):.1f} ms, "
           f"maximum {1000 * max(delays):.1f} ms (this program is one process: most of it is its own)")
+
+
+def play(on, options):
+    etcd = on.start(Etcd(stage.free_prefix(), on.directory))
+    asyncio.run(bench(options, etcd))
 
 
 def main():
     parser = argparse.ArgumentParser(prog="bench/dcs_cost.py", description=__doc__.split("\n\n")[0])
     parser.add_argument("--proxies", type=int, default=200, metavar="N", help="default %(default)s")
-    parser.add_argument("--interval", type=float, default=1.5, metavar="SECONDS", help="between re-reads, default %(default)s")
-    parser.add_argument("--seconds", type=float, default=25, metavar="SECONDS", help="of each measurement, default %(default)s")
+    parser.add_argument("--interval", type=float, default=1.5, metavar="SECONDS",
+                        help="between re-reads, default %(default)s")
+    parser.add_argument("--seconds", type=float, default=25, metavar="SECONDS",
+                        help="of each measurement, default %(default)s")
     options = parser.parse_args()
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, hard) if hard != resource.RLIM_INFINITY else 8192, hard))
-    directory = tempfile.mkdtemp(prefix="rolegate-bench-")
-    etcd = Etcd("127.0.4", directory)
-    try:
-        etcd.start()
-        asyncio.run(bench(options, etcd))
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        etcd.stop()
-        shutil.rmtree(directory, ignore_errors=True)
-    return 0
+    return stage.play(lambda on: play(on, options))
 
 
 if __name__ == "__main__":

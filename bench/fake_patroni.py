@@ -60,7 +60,8 @@ class FakeCluster:
         return {"state": "running", "role": "master" if leads else "replica", "server_version": 150008,
                 "timeline": self.timeline, "dcs_last_seen": int(time.time()),
                 "xlog": {"location": 67108864} if leads else
-                {"received_location": 67108864, "replayed_location": 67108864, "replayed_timestamp": None, "paused": False},
+                {"received_location": 67108864, "replayed_location": 67108864, "replayed_timestamp": None,
+                 "paused": False},
                 "database_system_identifier": str(7000000000000000001 + self.number),
                 "patroni": {"version": "3.0.2", "scope": f"fake-{self.number}"}}
 
@@ -117,7 +118,7 @@ class FakePatroni:
     """The process, for those who need such clusters."""
 
     def __init__(self, directory, network, clusters=1, members=3, rest_port=8008, pg_port=5432):
-        self.network, self.clusters, self.members, self.rest_port, self.pg_port = network, clusters, members, rest_port, pg_port
+        self.network, self.members, self.rest_port, self.pg_port = network, members, rest_port, pg_port
         self._control = ports.free_port()
         self.child = Child("fake Patroni", [sys.executable, os.path.abspath(__file__), network, clusters, members,
                                             rest_port, pg_port, self._control], f"{directory}/fake-patroni.log")

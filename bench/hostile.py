@@ -14,23 +14,20 @@ import argparse
 import contextlib
 import multiprocessing
 import os
-import resource
-import shutil
-import signal
 import socket
 import statistics
 import struct
 import sys
-import tempfile
 import time
+from functools import partial
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../deploy"))
 
 import psycopg2  # noqa: E402
 
+import stage  # noqa: E402
+import usage  # noqa: E402
 from demo import ports  # noqa: E402
-from demo.patroni_cluster import Cluster, Settings  # noqa: E402
 from demo.rolegate import Rolegate  # noqa: E402
 
 HALF_OPEN, DRIPPING, READERS = 10000, 1000, 40
@@ -45,7 +42,7 @@ def connect(address, words=b"", source=""):
 
 
 def half_open(address, dsn, ready):
-    """10,000 clients from ten addresses, with nothing but the first half of an SSLRequest; at most 4,000 have a place."""
+    """10,000 clients from ten addresses, with nothing but the first half of an SSLRequest; 4,000 have a place."""
     crowd = [connect(address, b"\0\0\0\x08", f"127.0.3.{201 + number % 10}") for number in range(HALF_OPEN)]
     ready.set()
     while crowd:
@@ -122,14 +119,10 @@ def measure(dsns, seconds):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             for name, dsn in dsns.items():
-                found[name]["query"] += [timed(lambda: cursors[name].execute("SELECT 1")) for _ in range(20)]  # noqa: B023
+                ask = partial(cursors[name].execute, "SELECT 1")
+                found[name]["query"] += [timed(ask) for _ in range(20)]
                 found[name]["session"].append(timed(lambda: psycopg2.connect(dsn).close()))  # noqa: B023
     return found
-
-
-def memory(proxy):
-    with open(f"/proc/{proxy.child.pid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
 
 
 def say(kind, rounds):
@@ -139,11 +132,35 @@ def say(kind, rounds):
         for what in ("query", "session"):
             cells = []
             for label, part in (("p50", 50), ("p99", 99)):
-                quiet, loud = ([statistics.quantiles(r[i][name][what], n=100)[part - 1] for r in rounds] for i in (0, 1))
+                quiet, loud = ([statistics.quantiles(r[half][name][what], n=100)[part - 1] for r in rounds]
+                               for half in (0, 1))
                 ratio = statistics.median(b / a for a, b in zip(quiet, loud))
-                cells.append(f"{label} {statistics.median(quiet):6.0f} -> {statistics.median(loud):6.0f} us, x {ratio:.2f}")
+                cells.append(f"{label} {statistics.median(quiet):6.0f} -> {statistics.median(loud):6.0f} us, "
+                             f"x {ratio:.2f}")
             print(f"  {name:<9} {what:<8} " + "   ".join(cells))
     sys.stdout.flush()
+
+
+def bench(on, options):
+    on.say("the cluster starts")
+    cluster = on.cluster()
+    # So that the crowds last as long as a round.
+    proxy = on.start(Rolegate([node.rest for node in cluster.nodes], on.directory, ports.free_port(), ports.free_port(),
+                              ports.free_port(), write={"timeouts": {"handshake": "5m"}}))
+    leader = cluster.leader()
+    dsns = {"direct": cluster.dsn(leader.host, leader.pg_port),
+            "rolegate": cluster.dsn(proxy.host, proxy.write_port)}
+    for kind in (half_open, drip, cancels, stopped_readers):
+        rounds, growth = [], 0
+        for number in range(options.rounds):
+            on.say(kind.__name__, f"{number + 1} of {options.rounds}")
+            quiet, before = measure(dsns, options.seconds), usage.resident(proxy.child.pid)
+            with hostile(kind, (proxy.host, proxy.write_port), dsns["rolegate"]):
+                rounds.append((quiet, measure(dsns, options.seconds)))
+                growth = max(growth, usage.resident(proxy.child.pid) - before)
+        on.say("")
+        say(kind, rounds)
+        print(f"  memory of Rolegate: at most {growth / 1024:.0f} kB more than before", flush=True)
 
 
 def main():
@@ -151,37 +168,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="default %(default)s")
     parser.add_argument("--seconds", type=float, default=3, metavar="SECONDS", help="of each half, default %(default)s")
     options = parser.parse_args()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    directory = tempfile.mkdtemp(prefix="rolegate-bench-")
-    os.chmod(directory, 0o755)
-    cluster = Cluster(Settings(directory=directory, prefix="127.0.3", scope="bench"))
-    # So that the crowds last as long as a round.
-    proxy = Rolegate([node.rest for node in cluster.nodes], directory, ports.free_port(), ports.free_port(),
-                     ports.free_port(), write={"timeouts": {"handshake": "5m"}})
-    try:
-        cluster.start()
-        proxy.start()
-        leader = cluster.leader()
-        dsns = {"direct": cluster.dsn(leader.host, leader.pg_port), "rolegate": cluster.dsn(proxy.host, proxy.write_port)}
-        for kind in (half_open, drip, cancels, stopped_readers):
-            rounds, growth = [], 0
-            for _ in range(options.rounds):
-                quiet, before = measure(dsns, options.seconds), memory(proxy)
-                with hostile(kind, (proxy.host, proxy.write_port), dsns["rolegate"]):
-                    rounds.append((quiet, measure(dsns, options.seconds)))
-                    growth = max(growth, memory(proxy) - before)
-            say(kind, rounds)
-            print(f"  memory of Rolegate: at most {growth} kB more than before")
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        proxy.stop()
-        cluster.stop()
-        shutil.rmtree(directory, ignore_errors=True)
-    return 0
+    return stage.play(lambda on: bench(on, options))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ import tempfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../deploy"))
 
+from demo import ports  # noqa: E402
 from demo.demo import ENDING, interrupt  # noqa: E402
+from demo.patroni_cluster import Cluster, Settings  # noqa: E402
 from demo.processes import ChildFailed, Timeout  # noqa: E402
 
 RESULTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "results")
@@ -31,6 +33,10 @@ class Stage:
         thing.start()
         return thing
 
+    def cluster(self, **settings):
+        """A Patroni cluster that runs."""
+        return self.start(Cluster(Settings(directory=self.directory, prefix=free_prefix(), scope="bench", **settings)))
+
     def say(self, what, detail=""):
         """Progress: one line that changes, or without a terminal one line for each `what`."""
         if sys.stderr.isatty():
@@ -38,6 +44,13 @@ class Stage:
         elif what and what != self._said:
             print(what, file=sys.stderr, flush=True)
         self._said = what
+
+
+def free_prefix():
+    """Three bytes of addresses that no other cluster is on: two benchmarks at once must not meet."""
+    places = ((10, 2379), (11, 5434), (11, 8008))   # etcd, PostgreSQL and Patroni of the first node
+    return next(prefix for prefix in (f"127.0.{number}" for number in range(30, 100))
+                if not any(ports.is_taken(f"{prefix}.{host}", port) for host, port in places))
 
 
 def write(directory, name, text):

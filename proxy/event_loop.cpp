@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <limits>
 #include <span>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <system_error>
 
 namespace rolegate::proxy
@@ -39,11 +39,19 @@ struct start_alarm
 
 event_loop::event_loop()
     : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
-      wake_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       work_(asio::make_work_guard(context_))
 {
-    epoll_event e{EPOLLIN, {.ptr = nullptr}};
-    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &e), "epoll_ctl");
+    listen_to(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd"), wake_);
+    const int timer = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    listen_to(checked(timer, "timerfd_create"), timer_);
+}
+
+// Told apart from all descriptors by its address.
+void event_loop::listen_to(int fd, unique_fd& own)
+{
+    own.reset(fd);
+    epoll_event e{EPOLLIN, {.ptr = &own}};
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &e), "epoll_ctl");
 }
 
 // A coroutine that waits for an alarm of its own owns itself through it.
@@ -76,19 +84,42 @@ void event_loop::run()
         if (next_ == count_)
             wait_for_events();
         // What others have posted may be news of a lost role: before any byte that came behind it.
-        context_.poll();
+        run_posted();
         while (next_ < count_)
         {
             const auto e = reported_[static_cast<std::size_t>(next_++)];
             if (auto* d = static_cast<descriptor*>(e.data.ptr))
                 d->on_ready(e.events);
         }
-        ring_alarms();
-        context_.poll();
-        // Behind what the coroutines of this turn had to finish.
-        if (run_deferred())
-            context_.poll();
+        if (std::exchange(timer_rang_, false))
+            ring_alarms();
+        // A coroutine that has returned is finished before anything else becomes of its session.
+        run_posted();
+        run_deferred();
+        run_posted();
+        set_timer();
     }
+}
+
+void event_loop::run_posted()
+{
+    // Asked only when there may be something: a look costs two locks.
+    if (!posted_)
+        return;
+    context_.poll(); // until the queue is empty
+    posted_ = false;
+}
+
+void event_loop::resume(completion& who, boost::system::error_code with)
+{
+    posted_ = true; // what a coroutine leads to is queued
+    who(with);
+}
+
+void event_loop::resume_later(completion who, boost::system::error_code with)
+{
+    posted_ = true;
+    asio::post(context_, [who = std::move(who), with]() mutable { who(with); });
 }
 
 // --- descriptors -------------------------------------------------------------------------------
@@ -118,41 +149,54 @@ void event_loop::wait_for_events()
 {
     next_ = count_ = 0;
     const auto size = static_cast<int>(reported_.size());
-    const int n = ::epoll_wait(epoll_.get(), reported_.data(), size, patience());
+    // Somebody who threw has left something undone in the queue.
+    const int patience = deferred_.empty() && !posted_ ? -1 : 0;
+    const int n = ::epoll_wait(epoll_.get(), reported_.data(), size, patience);
     count_ = std::max(n, 0); // EINTR
     for (auto& e : std::span(reported_).first(static_cast<std::size_t>(count_)))
-        if (!e.data.ptr)
+        if (e.data.ptr == &wake_)
         {
             eventfd_t ignored = 0;
             static_cast<void>(::eventfd_read(wake_.get(), &ignored));
+            posted_ = true;
+            e.data.ptr = nullptr;
+        }
+        else if (e.data.ptr == &timer_)
+        {
+            timer_rang_ = true;
+            e.data.ptr = nullptr;
         }
 }
 
 // --- time --------------------------------------------------------------------------------------
 
-// Milliseconds for epoll_wait, rounded up: an alarm may be late, and never makes the loop spin.
-int event_loop::patience() const
-{
-    if (!deferred_.empty())
-        return 0;
-    if (alarms_.empty())
-        return -1;
-    const auto left = alarms_.begin()->first - std::chrono::steady_clock::now();
-    const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-    return static_cast<int>(std::clamp<std::int64_t>(ms, 0, std::numeric_limits<int>::max()));
-}
-
 void event_loop::ring_alarms()
 {
-    if (alarms_.empty())
-        return;
+    timer_set_to_ = time_point::min(); // it rings until it is set anew
     const auto now = std::chrono::steady_clock::now();
     while (!alarms_.empty() && alarms_.begin()->first <= now)
     {
         auto& due = *alarms_.begin()->second;
         alarms_.erase(due.place_);
-        due.waits_({}); // whom it wakes may destroy it
+        resume(due.waits_, {}); // whom it wakes may destroy it
     }
+}
+
+void event_loop::set_timer()
+{
+    const auto first = alarms_.empty() ? time_point::max() : alarms_.begin()->first;
+    if (first == timer_set_to_)
+        return;
+    timer_set_to_ = first;
+    itimerspec when{};
+    if (first != time_point::max())
+    {
+        // What is due already would be 0 or less, which means never.
+        const auto at = std::max(first.time_since_epoch(), time_point::duration(1));
+        const auto s = std::chrono::floor<std::chrono::seconds>(at);
+        when.it_value = {s.count(), std::chrono::nanoseconds(at - s).count()};
+    }
+    static_cast<void>(::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr));
 }
 
 event_loop::alarm::~alarm()
@@ -179,15 +223,10 @@ void event_loop::alarm::cancel()
     if (!waits_)
         return;
     loop_.alarms_.erase(place_);
-    loop_.call_later(std::move(waits_), {});
+    loop_.resume_later(std::move(waits_), {});
 }
 
 // --- the next turn -----------------------------------------------------------------------------
-
-void event_loop::call_later(completion then, boost::system::error_code with)
-{
-    asio::post(context_, [then = std::move(then), with]() mutable { then(with); });
-}
 
 void event_loop::defer(deferred& d)
 {
@@ -195,10 +234,11 @@ void event_loop::defer(deferred& d)
         deferred_.push_back(d);
 }
 
-bool event_loop::run_deferred()
+void event_loop::run_deferred()
 {
     if (deferred_.empty())
-        return false;
+        return;
+    posted_ = true;
     // Those who defer themselves again wait for the turn after this one.
     deferred_list now;
     now.swap(deferred_);
@@ -216,7 +256,6 @@ bool event_loop::run_deferred()
             throw;
         }
     }
-    return true;
 }
 
 } // namespace rolegate::proxy

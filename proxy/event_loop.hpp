@@ -109,7 +109,12 @@ public:
     // What a call throws comes out here; the loop may be run again, and nothing is lost.
     void run();
 
-    [[nodiscard]] executor get_executor() noexcept { return context_.get_executor(); }
+    // Whoever asks is about to queue something.
+    [[nodiscard]] executor get_executor() noexcept
+    {
+        posted_ = true;
+        return context_.get_executor();
+    }
 
     // Tell `d` of these events of `fd` from now on, as long as they last. 0: of none, and the
     // kernel forgets the descriptor, for it reports a hangup whether asked or not. False: the
@@ -122,25 +127,35 @@ public:
 
     void defer(deferred& d);
 
-    // In the next turn, so that nobody is called from within their own call.
-    void call_later(completion then, boost::system::error_code with);
+    // Goes on with whoever waits.
+    void resume(completion& who, boost::system::error_code with);
+
+    // The same in the next turn, so that nobody is called from within their own call.
+    void resume_later(completion who, boost::system::error_code with);
 
 private:
     using deferred_list =
         boost::intrusive::list<deferred, boost::intrusive::constant_time_size<false>>;
 
     void wake() noexcept;
-    [[nodiscard]] int patience() const;
+    void listen_to(int fd, unique_fd& own);
     void wait_for_events();
+    void run_posted();
     void ring_alarms();
-    [[nodiscard]] bool run_deferred();
+    void set_timer();
+    void run_deferred();
 
     unique_fd epoll_;
-    unique_fd wake_; // eventfd: another thread has posted something
+    unique_fd wake_;  // eventfd: another thread has posted something
+    unique_fd timer_; // timerfd, set to the first alarm: cheaper than a time-out of epoll_wait,
+                      // which the kernel starts and cancels for every message
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<executor> work_;
     deferred_list deferred_;
     std::multimap<time_point, alarm*> alarms_;
+    time_point timer_set_to_ = time_point::max(); // max: to nothing
+    bool timer_rang_ = false;
+    bool posted_ = true;                     // something may be in the context's queue
     std::array<epoll_event, 64> reported_{}; // the turn's: [next_, count_) are still to be told
     int next_ = 0;
     int count_ = 0;

@@ -45,7 +45,7 @@ bool transport::tell(reader& to, std::uint32_t events) noexcept
 void transport::on_ready(std::uint32_t events)
 {
     if (waits_)
-        waits_({});
+        loop_.resume(waits_, {});
     else if (told_)
         told_->on_ready(*this, events);
     else // until somebody waits again
@@ -106,7 +106,7 @@ void transport::cancel() noexcept
     told_ = nullptr;
     loop_.forget(*this, fd_.get());
     if (waits_)
-        loop_.call_later(std::move(waits_), asio::error::operation_aborted);
+        loop_.resume_later(std::move(waits_), asio::error::operation_aborted);
 }
 
 void transport::close() noexcept
@@ -138,7 +138,7 @@ void transport::wait(io_status for_what, completion then)
     if (registered)
         waits_ = std::move(then);
     else
-        loop_.call_later(std::move(then), asio::error::operation_aborted);
+        loop_.resume_later(std::move(then), asio::error::operation_aborted);
 }
 
 asio::awaitable<error_code> transport::ready(io_status for_what)

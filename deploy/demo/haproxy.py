@@ -25,33 +25,34 @@ listen write
     bind {host}:{write_port}
     option httpchk OPTIONS /master
     http-check expect status 200
-    default-server inter 2s fastinter 1s rise 2 fall 1 on-marked-down shutdown-sessions
+    default-server {check}
 {servers}
 listen read
     bind {host}:{read_port}
     balance roundrobin
     option httpchk OPTIONS /replica
     http-check expect status 200
-    default-server inter 2s fastinter 1s rise 2 fall 1 on-marked-down shutdown-sessions
+    default-server {check}
 {servers}
 """
 
+CHECK = "inter 2s fastinter 1s rise 2 fall 1 on-marked-down shutdown-sessions"
+
 
 class HAProxy:
-    name = "HAProxy"
-
-    def __init__(self, cluster, directory, write_port, read_port, stats_port, host="127.0.0.1"):
+    def __init__(self, cluster, directory, write_port, read_port, stats_port, host="127.0.0.1", name="HAProxy", check=CHECK):
+        self.name = name
         self.host = host
         self.write_port = write_port
         self.read_port = read_port
         self.stats_port = stats_port
-        self.config = f"{directory}/haproxy.cfg"
+        self.config = f"{directory}/{name}.cfg"
         servers = "\n".join(
             f"    server {node.name} {node.host}:{node.pg_port} check port {node.rest_port}" for node in cluster.nodes)
         with open(self.config, "w") as file:
             file.write(CONFIG.format(host=host, write_port=write_port, read_port=read_port,
-                                     stats_port=stats_port, servers=servers))
-        self.child = Child("haproxy", ["haproxy", "-db", "-f", self.config], f"{directory}/haproxy.log")
+                                     stats_port=stats_port, servers=servers, check=check))
+        self.child = Child(name, ["haproxy", "-db", "-f", self.config], f"{directory}/{name}.log")
 
     def _listens(self):
         self.child.require_running()

@@ -125,9 +125,9 @@ ROWS = [
 
 def table(outages):
     """Proxies side by side."""
-    head = f"{'':<46}" + "".join(f"{outage.proxy:>12}" for outage in outages)
+    head = f"{'':<46}" + "".join(f"{outage.proxy:>14}" for outage in outages)
     return "\n".join([head] + [
-        f"{label:<46}" + "".join(f"{show(outage):>12}" for outage in outages) for label, show in ROWS])
+        f"{label:<46}" + "".join(f"{show(outage):>14}" for outage in outages) for label, show in ROWS])
 
 
 def median(outages):

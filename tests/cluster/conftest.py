@@ -88,6 +88,10 @@ def shared_cluster(directory):
 def cluster(shared_cluster, request):
     """Three members, asynchronous, one leader, two replicas streaming; three members of etcd."""
     shared_cluster.heal()
+    # A server does not notice that its client has gone while it sleeps for it: an earlier test's would be counted.
+    wait_until("nobody sleeps on the leader", lambda: shared_cluster.query(
+        shared_cluster.leader(), "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        "WHERE wait_event = 'PgSleep'") == [(0,)], 20)
     request.node.cluster = shared_cluster
     return shared_cluster
 
