@@ -90,7 +90,7 @@ def cpu_at_rate(ways, clients, seconds, rounds):
         before = way.cpu()
         text = pgbench(way, clients, seconds, "-M", "prepared", "-R", str(RATE))
         return {"CPU us/transaction": (way.cpu() - before) * 1e6 / count(text), "tps": figure(text, r"tps = ([\d.]+)")}
-    # The ways that are asked for all have a process of their own.
+    # No proxy, no CPU of it.
     return Measure(f"{RATE}/s, {crowd(clients)}", [way for way in ways if way.program.pids], play, rounds,
                    {"CPU us/transaction": at_most(0.70)}, ("tps",))
 

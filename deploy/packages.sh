@@ -11,7 +11,7 @@ cluster=(patroni etcd-server etcd-client python3-etcd postgresql-15 haproxy pyth
 test=(python3-pytest python3-psycopg2 python3-psycopg python3-asyncpg nodejs node-pg libpostgresql-jdbc-java
       openjdk-17-jdk-headless prometheus openssl iproute2 clang-format-14)
 fuzz=(clang-14 libclang-rt-14-dev)
-bench=(pgbouncer nginx-light libnginx-mod-stream libbenchmark-dev)
+bench=(pgbouncer nginx-light libnginx-mod-stream openssl libbenchmark-dev)
 
 usage() {
     cat <<TEXT

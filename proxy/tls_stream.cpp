@@ -27,8 +27,9 @@ struct tls_stream::socket
     static const BIO_METHOD* method();
 
     int fd;
-    std::string host; // tls_context.cpp compares it with the certificate
-    int error = 0;    // errno of what broke
+    std::string host;     // tls_context.cpp compares it with the certificate
+    int error = 0;        // errno of what broke
+    bool drained = false; // the last recv has taken all there was
 };
 
 // Macros of OpenSSL that cast in C's way are written out here and below.
@@ -39,6 +40,7 @@ int tls_stream::socket::receive(BIO* bio, char* room, int size)
     for (;;)
     {
         const auto n = ::recv(s.fd, room, static_cast<std::size_t>(size), MSG_DONTWAIT);
+        s.drained = n < size;
         if (n > 0)
             return static_cast<int>(n);
         if (n == 0)
@@ -134,6 +136,7 @@ tls_stream& tls_stream::operator=(tls_stream&& other) noexcept
     reason_ = other.reason_;
     broken_ = other.broken_;
     stirs_ = other.stirs_;
+    dry_ = other.dry_;
     return *this;
 }
 
@@ -180,22 +183,25 @@ io_result tls_stream::read_record(std::span<std::byte> room) noexcept
     return {why(r), 0};
 }
 
-// OpenSSL hands out one record at a time, 16 KiB at most. The end and what breaks a stream are
-// told again in the next call.
+// OpenSSL hands out one record at a time, 16 KiB at most, and is not asked for one that cannot be
+// there. The end and what breaks a stream are told again in the next call.
 io_result tls_stream::read(std::span<std::byte> room) noexcept
 {
     std::size_t size = 0;
-    stirs_ = false;
-    while (size < room.size())
+    stirs_ = dry_ = false;
+    while (size < room.size() && !dry_)
     {
         const auto r = read_record(room.subspan(size));
         size += r.size;
         if (r.status == io_status::done)
+        {
+            dry_ = socket_->drained && ::SSL_has_pending(ssl_.get()) == 0;
             continue;
+        }
+        dry_ = true;
         if (size == 0)
             return r;
         stirs_ = r.status != io_status::want_read;
-        break;
     }
     return {io_status::done, size};
 }
@@ -267,8 +273,8 @@ io_status tls_stream::why(int result) noexcept
 
 bool tls_stream::has_buffered() const noexcept
 {
-    // Not SSL_has_pending(): half a record is none, and the socket will report its other half.
-    return stirs_ || ::SSL_pending(ssl_.get()) > 0;
+    // Half a record is none: the socket will report its other half.
+    return stirs_ || (!dry_ && ::SSL_has_pending(ssl_.get()) == 1);
 }
 
 std::string tls_stream::error() const

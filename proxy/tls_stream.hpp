@@ -55,7 +55,8 @@ public:
     [[nodiscard]] io_result handshake() noexcept;
 
     // Fills the room as far as there is something. Less than the room does not mean that the socket
-    // will report what follows: ask has_buffered().
+    // will report what follows: ask has_buffered(). More than the room takes may have left the
+    // socket already.
     [[nodiscard]] io_result read(std::span<std::byte> room) noexcept;
 
     // Takes what the socket takes. The rest must be offered again, as the beginning of the
@@ -98,6 +99,7 @@ private:
     std::unique_ptr<ssl_st, deleter> ssl_;
     unsigned long reason_ = 0; // OpenSSL's; 0: the system's, in *socket_
     bool broken_ = false;
+    bool dry_ = false;   // the last read() has stopped for want of bytes
     bool stirs_ = false; // something that is not bytes came behind those of the last read()
 };
 

@@ -40,7 +40,8 @@ CHECK = "inter 2s fastinter 1s rise 2 fall 1 on-marked-down shutdown-sessions"
 
 
 class HAProxy:
-    def __init__(self, cluster, directory, write_port, read_port, stats_port, host="127.0.0.1", name="HAProxy", check=CHECK):
+    def __init__(self, cluster, directory, write_port, read_port, stats_port, host="127.0.0.1", name="HAProxy",
+                 check=CHECK):
         self.name = name
         self.host = host
         self.write_port = write_port
