@@ -28,7 +28,28 @@ void overlay(member_word& w, const sql_word& sql)
         w.database_system_identifier = sql.database_system_identifier;
 }
 
+template <class Report>
+bool same_answer(const Report& before, const Report& after, clock::duration within)
+{
+    if (!before.word || !after.word || !before.error.empty() || !after.error.empty() ||
+        after.seen - before.seen > within)
+        return false;
+    auto was = *before.word;
+    was.lsn = after.word->lsn;
+    return was == *after.word;
+}
+
 } // namespace
+
+bool repeats(const word_report& before, const word_report& after, clock::duration within)
+{
+    return before.asked > after.refusals.since() && same_answer(before, after, within);
+}
+
+bool repeats(const sql_report& before, const sql_report& after, clock::duration within)
+{
+    return same_answer(before, after, within);
+}
 
 std::map<std::string, heard>
 hear(const evidence& seen, std::chrono::milliseconds fresh_for, time_point now)

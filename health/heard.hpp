@@ -25,4 +25,12 @@ struct heard
 [[nodiscard]] std::map<std::string, heard>
 hear(const evidence& seen, std::chrono::milliseconds fresh_for, time_point now);
 
+// The answer behind `after` says what the one behind `before` had said, not longer ago than
+// `within`, and nothing has cast doubt on that: no verdict can follow from it that would not have
+// followed before. Bytes of WAL do not count: they move with every answer.
+[[nodiscard]] bool
+repeats(const word_report& before, const word_report& after, clock::duration within);
+[[nodiscard]] bool
+repeats(const sql_report& before, const sql_report& after, clock::duration within);
+
 } // namespace rolegate::health

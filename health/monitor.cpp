@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "health/monitor.hpp"
 
+#include "health/heard.hpp"
 #include "health/lock.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -8,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace rolegate::health
 {
@@ -30,6 +32,10 @@ constexpr int burst_ttls = 2;
 
 // Ages reach the workers at least this often while nothing changes.
 constexpr auto republish_every = 500ms;
+
+// Many members say the same again and again: what moves nothing but ages and bytes of WAL is taken
+// in together. A decision grows with the square of the members (1 ms for 300).
+constexpr auto digest_every = 100ms;
 
 // With a watch that is healthy nothing is expected of a member whose key has not changed.
 constexpr auto quiet_interval = 10s;
@@ -183,8 +189,10 @@ asio::awaitable<void> monitor::run()
         const auto next = rest_.ask(p, now);
         aim_probes(p);
         // The age of the view moves on even while nobody answers.
-        believe(clock::now());
-        wake_.expires_at(std::max(next, now + 1ms));
+        const auto due = decided_ + digest_every;
+        if (now >= due)
+            believe(clock::now());
+        wake_.expires_at(std::max(now < due ? std::min(next, due) : next, now + 1ms));
         co_await wake_.async_wait(asio::as_tuple(asio::use_awaitable));
     }
 }
@@ -274,7 +282,7 @@ void monitor::aim_probes(const pace& p)
 void monitor::take_check(const check& c)
 {
     observer_.on_check(c);
-    believe(clock::now());
+    learn(c.news);
     wake_.cancel();
 }
 
@@ -302,10 +310,9 @@ void monitor::take_keys(const dcs_report& report, const std::set<std::string>& c
 
 void monitor::take_sql(const std::string& member, std::chrono::duration<double> took)
 {
-    const auto now = clock::now();
     const auto& probe = *probes_.at(member);
-    const bool answered = seen_.sql[member].error.empty() && seen_.sql[member].word;
-    seen_.sql[member] = probe.report();
+    const auto known = std::exchange(seen_.sql[member], probe.report());
+    const bool answered = known.error.empty() && known.word;
     check c;
     c.cluster = settings_.name;
     c.member = member;
@@ -315,7 +322,7 @@ void monitor::take_sql(const std::string& member, std::chrono::duration<double> 
     c.error = probe.report().error;
     c.took = took;
     observer_.on_check(c);
-    believe(now);
+    learn(!repeats(known, probe.report(), 2 * settings_.patroni.interval));
     // Its connection to us has ended like the clients' have.
     if (answered && !c.error.empty())
         hint(member, life_sign::ended);
@@ -323,8 +330,16 @@ void monitor::take_sql(const std::string& member, std::chrono::duration<double> 
 
 // --- the belief --------------------------------------------------------------------------------
 
+void monitor::learn(bool news)
+{
+    const auto now = clock::now();
+    if (news || now >= decided_ + digest_every)
+        believe(now);
+}
+
 void monitor::believe(time_point now)
 {
+    decided_ = now;
     seen_.addresses = names_.addresses();
     auto next = std::make_shared<const topology>(decide(seen_, policy_, *believed_, now));
     const bool changed = next->generation != believed_->generation;

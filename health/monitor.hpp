@@ -63,6 +63,7 @@ private:
     void take_sql(const std::string& member, std::chrono::duration<double> took);
     void aim_probes(const pace& p);
 
+    void learn(bool news);
     void believe(time_point now);
     void note_unsettled(time_point now);
     void forget_strangers();
@@ -87,6 +88,7 @@ private:
     std::map<std::string, burst> bursts_; // of the last minutes, by member
     std::string last_holder_;             // of the lock, while nobody holds it
     std::optional<time_point> unsettled_since_;
+    time_point decided_{};
     time_point published_{};
 };
 

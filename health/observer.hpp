@@ -21,6 +21,7 @@ struct check
     std::string path;        // what was asked: "/patroni", "leader", ...
     std::string error;       // "" = a usable answer
     std::chrono::duration<double> took{};
+    bool news = true; // false: it has said what it had said shortly before
 };
 
 // Called on the control thread, never from within the monitor's own constructor.

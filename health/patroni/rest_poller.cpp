@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "health/patroni/rest_poller.hpp"
 
+#include "health/heard.hpp"
 #include "health/patroni/cluster_body.hpp"
 #include "health/patroni/config_body.hpp"
 #include "health/patroni/member_body.hpp"
@@ -46,7 +47,7 @@ rest_poller::rest_poller(
     : control_(control), settings_(settings.patroni), cluster_(settings.name),
       scope_(settings.dcs ? settings.dcs->scope : settings.patroni.scope), names_(names),
       seen_(seen), learnt_(std::move(learnt)),
-      tls_(make_tls_context(settings.patroni.tls.value_or(config::client_tls{}), "patroni.tls")),
+      tls_(settings_.tls ? make_tls_context(*settings_.tls, "patroni.tls") : nullptr),
       endpoints_(settings.patroni.tls.has_value())
 {
     for (const auto& seed : settings_.members)
@@ -103,6 +104,10 @@ http_target rest_poller::target_of(const rest_endpoint& e)
     http_target to;
     to.host = place.host;
     to.port = place.port;
+    // A member may name https although nothing is configured; to read the system's certificates
+    // takes milliseconds and most of a megabyte.
+    if (place.tls && !tls_)
+        tls_ = make_tls_context({}, "patroni.tls");
     to.tls = place.tls ? tls_.get() : nullptr;
     to.verify = !settings_.tls || settings_.tls->verify;
     return to;
@@ -133,6 +138,7 @@ asio::awaitable<void> rest_poller::ask_one(std::string address, question what)
         e->latency = now - asked;
     // An endpoint that changed hands while it was asked: nobody knows whose word this is.
     const bool about_member = what == question::word || what == question::claim;
+    const auto known = known_of(member);
     if (!about_member || e->member == member)
         take_answer(*e, what, answer, now);
 
@@ -145,7 +151,14 @@ asio::awaitable<void> rest_poller::ask_one(std::string address, question what)
     c.path = path_of(what);
     c.error = endpoints_.place_of(*e).error;
     c.took = now - asked;
+    c.news = what != question::word || !repeats(known, known_of(member), 2 * settings_.interval);
     learnt_(c);
+}
+
+word_report rest_poller::known_of(const std::string& member) const
+{
+    const auto found = seen_.words.find(member);
+    return found == seen_.words.end() ? word_report{} : found->second;
 }
 
 void rest_poller::take_answer(rest_endpoint& e, question what, const http_answer& a, time_point now)

@@ -53,6 +53,7 @@ public:
 private:
     boost::asio::awaitable<void> ask_one(std::string address, question what);
     [[nodiscard]] http_target target_of(const rest_endpoint& e);
+    [[nodiscard]] word_report known_of(const std::string& member) const;
     void take_answer(rest_endpoint& e, question what, const http_answer& a, time_point now);
     void take_word(rest_endpoint& e, question what, const http_answer& a, time_point now);
     void take_listing(rest_endpoint& e, const http_answer& a, time_point now);

@@ -166,4 +166,46 @@ TEST_CASE("each member has its own voice")
     CHECK(voices.contains("b"));
 }
 
+TEST_CASE("an answer repeats the last one when nothing can follow from it")
+{
+    const auto begin = time_point(100s);
+    const auto good = [&begin]
+    {
+        word_report r;
+        r.word = primary();
+        r.word->lsn = 1000;
+        r.asked = begin;
+        r.seen = begin + 10ms;
+        return r;
+    };
+    const auto later = [&good]
+    {
+        auto r = good();
+        r.word->lsn = 2000;
+        r.asked += 1s;
+        r.seen += 1s;
+        return r;
+    };
+    CHECK(repeats(good(), later(), 2s));
+
+    auto other = later();
+    other.word->timeline = 2;
+    CHECK(!repeats(good(), other, 2s));
+    CHECK(!repeats(good(), later(), 999ms)); // the verdict may have changed with its age
+    CHECK(!repeats({}, later(), 2s));
+
+    auto failed = later();
+    failed.error = "connection refused";
+    CHECK(!repeats(good(), failed, 2s));
+    CHECK(!repeats(failed, later(), 2s));
+
+    // What was said before the refusal does not count; this is its first word since.
+    auto doubted = later();
+    doubted.refusals.refused(begin + 500ms);
+    CHECK(!repeats(good(), doubted, 2s));
+    auto again = doubted;
+    again.seen += 1s;
+    CHECK(repeats(doubted, again, 2s));
+}
+
 TEST_SUITE_END();
