@@ -172,6 +172,7 @@ void proxy_fixture::publish(
         grant.verdict = b.verdict;
     }
     std::ranges::sort(t->members, {}, &health::member::name);
+    state_.members.adopt(*t, health::clock::now());
     for (auto& w : workers_)
         w->publish(0, t);
 }
