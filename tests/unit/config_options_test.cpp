@@ -129,7 +129,8 @@ TEST_CASE("problems of how members share sessions name the key")
     const std::string weight = "'weight' must be between 1 and 256, got ";
     check_problems({
         {with_listener("balance: leastcon"),
-         "f:3:10: expected one of roundrobin, leastconn, random, first, source, got 'leastcon', did you "
+         "f:3:10: expected one of roundrobin, leastconn, random, first, source, got 'leastcon', "
+         "did you "
          "mean 'leastconn'?\n"},
         {with_cluster("default_member: {weight: 0}"), "f:2:26: " + weight + "'0'\n"},
         {with_cluster("member_options: {a: {weight: 257}}"), "f:2:30: " + weight + "'257'\n"},
@@ -139,8 +140,7 @@ TEST_CASE("problems of how members share sessions name the key")
          "f:2:28: 'maxqueue' must be between 0 and 1000000, got '1000001'\n"},
         {with_cluster("default_member: {slowstart: 2d}"),
          "f:2:29: 'slowstart' must be between 0 and 1d, got '2d'\n"},
-        {with_cluster("default_member: {backup: 1}"),
-         "f:2:26: expected true or false, got '1'\n"},
+        {with_cluster("default_member: {backup: 1}"), "f:2:26: expected true or false, got '1'\n"},
         {with_cluster("member_options: {a: {wieght: 1}}"),
          "f:2:22: unknown key 'wieght', did you mean 'weight'?\n"},
     });
