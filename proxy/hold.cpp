@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/hold.hpp"
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <utility>
@@ -8,18 +9,22 @@
 namespace rolegate::proxy
 {
 
-// What one step leaves to be done: whom it may have let in, and where it waits itself.
+// One visit's step: what led to it, and what it leaves to be done.
 struct hold::step
 {
     void wake(const std::optional<waiting_line::waiter>& w)
     {
-        if (w)
+        const auto is_same = [&w](const auto& other) { return other.number == w->number; };
+        if (w && std::none_of(whom.begin(), whom.begin() + n, is_same))
             whom[n++] = *w;
     }
 
-    std::array<waiting_line::waiter, 4> whom; // from a member, to another, aside, in the line
+    std::array<waiting_line::waiter, 5> whom; // one for each place that calls wake() in a step
     std::size_t n = 0;
-    std::string_view aside_for; // "": in the one line
+    ticket visitor = 0;
+    std::string waited_for;     // aside, before this step; "": in the one line, or not at all
+    std::string_view aside_for; // from now on
+    bool somebody_full = false;
 };
 
 bool hold::room::is_full(std::string_view member, std::optional<std::size_t> maxconn) const
@@ -28,8 +33,8 @@ bool hold::room::is_full(std::string_view member, std::optional<std::size_t> max
     const auto there = m == door_.members_.end() ? places{} : m->second;
     const bool full = (maxconn && there.sessions >= *maxconn) ||
                       there.connecting >= max_connects_per_member ||
-                      door_.waiting_.is_behind(visitor_, member);
-    somebody_full_ |= full;
+                      door_.waiting_.is_behind(step_.visitor, member);
+    step_.somebody_full |= full;
     return full;
 }
 
@@ -39,9 +44,16 @@ std::size_t hold::room::sessions(std::string_view member) const
     return m == door_.members_.end() ? 0 : m->second.sessions;
 }
 
-std::size_t hold::room::waiting_for(std::string_view member) const
+bool hold::room::may_wait_for(std::string_view member, std::size_t most) const
 {
-    return door_.waiting_.waiting_for(member);
+    if (!step_.waited_for.empty() && step_.waited_for != member)
+        return false;
+    return most == 0 || door_.waiting_.waiting_for(member) < most;
+}
+
+void hold::room::wait_for(std::string_view member) const
+{
+    step_.aside_for = member;
 }
 
 hold::hold(door_limits limits, wake_function wake) : limits_(limits), wake_(std::move(wake)) {}
@@ -91,15 +103,13 @@ hold::turn hold::try_enter(visit& v, const choose_function& choose, step& s)
         return turn::behind;
     if (limits_.maxconn && sessions_ >= *limits_.maxconn)
         return waits_for_ = turn::full;
-    const room now(*this, v.ticket_);
-    const auto member = choose(now);
+    s.visitor = v.ticket_;
+    const auto member = choose(room(*this, s));
+    if (member.empty() && !s.aside_for.empty())
+        return turn::full;
     if (member.empty())
-    {
-        s.aside_for = now.waits_for_;
-        if (!s.aside_for.empty())
-            return turn::full;
-        return waits_for_ = now.somebody_full_ ? turn::full : turn::no_member;
-    }
+        return waits_for_ = s.somebody_full ? turn::full : turn::no_member;
+    s.aside_for = {};
     take_places(v, member, s);
     return turn::entered;
 }
@@ -172,8 +182,12 @@ hold::turn hold::visit::enter(const choose_function& choose)
     // Free for itself as well: with maxconn 1 it would else stand in its own way.
     step s;
     const bool freed = door_.free_places(*this, s);
+    std::optional<waiting_line::waiter> moved_up;
     if (where_ == where::waiting)
-        door_.waiting_.join({ticket_, worker_}); // it may have stood aside
+    {
+        s.waited_for = door_.waiting_.aside_for(ticket_);
+        moved_up = door_.waiting_.join({ticket_, worker_});
+    }
     const auto answer = door_.try_enter(*this, choose, s);
     if (where_ == where::outside)
     {
@@ -188,7 +202,11 @@ hold::turn hold::visit::enter(const choose_function& choose)
     }
     if (!s.aside_for.empty())
         door_.waiting_.stand_aside(ticket_, s.aside_for);
-    if (freed || answer == turn::entered || !s.aside_for.empty())
+    // The wake that brought it here was for a place on the member that it wanted before.
+    const bool passes_on = moved_up && door_.waiting_.is_first_aside(moved_up->number);
+    if (passes_on)
+        s.wake(moved_up);
+    if (freed || passes_on || answer == turn::entered || !s.aside_for.empty())
         door_.wake(std::move(held_lock), s, ticket_);
     return answer;
 }

@@ -47,6 +47,8 @@ inline constexpr std::size_t max_connects_per_member = 64;
 // Thread-safe. Outlives its visits.
 class hold
 {
+    struct step;
+
 public:
     class visit;
 
@@ -67,21 +69,20 @@ public:
         // Through this door, those that are connecting included.
         [[nodiscard]] std::size_t sessions(std::string_view member) const;
 
-        // Others, who wait for this member alone.
-        [[nodiscard]] std::size_t waiting_for(std::string_view member) const;
+        // Fewer than `most` others wait for this member alone (0: any number may), and the visit
+        // does not wait for another one, which would be to change its place for a worse one.
+        [[nodiscard]] bool may_wait_for(std::string_view member, std::size_t most) const;
 
         // Whoever chooses "" waits for this member alone, which must be full; until the next
         // wake_head(), for it may be open to nobody then.
-        void wait_for(std::string_view member) const { waits_for_ = member; }
+        void wait_for(std::string_view member) const;
 
     private:
         friend class hold;
-        room(const hold& door, ticket visitor) : door_(door), visitor_(visitor) {}
+        room(const hold& door, step& s) : door_(door), step_(s) {}
 
         const hold& door_;
-        const ticket visitor_;
-        mutable bool somebody_full_ = false;
-        mutable std::string_view waits_for_;
+        step& step_;
     };
 
     // The name of the member to go to, or "" for none. Runs under the lock: it must be short and
@@ -126,8 +127,6 @@ private:
     };
     using member_map = std::map<std::string, places, std::less<>>;
     using lock = std::unique_lock<std::mutex>;
-
-    struct step;
 
     [[nodiscard]] turn try_enter(visit& v, const choose_function& choose, step& s);
     void take_places(visit& v, std::string_view member, step& s);

@@ -57,7 +57,7 @@ void selection::gather(const hold::room& room, time_point now, const asker& who,
              slowstart_.weight(m->name, now),
              room.sessions(m->name),
              room.is_full(m->name, slowstart_.maxconn(m->name, now)),
-             options.maxqueue > 0 && room.waiting_for(m->name) >= options.maxqueue}
+             !room.may_wait_for(m->name, options.maxqueue)}
         );
     }
 }

@@ -4,11 +4,11 @@
 namespace rolegate::proxy
 {
 
-void waiting_line::join(waiter w)
+std::optional<waiting_line::waiter> waiting_line::join(waiter w)
 {
-    if (is_aside(w.number))
-        leave(w.number);
+    const auto moved_up = is_aside(w.number) ? leave(w.number) : std::nullopt;
     line_.try_emplace(w.number, w.worker);
+    return moved_up;
 }
 
 void waiting_line::stand_aside(ticket number, std::string_view member)
@@ -73,6 +73,18 @@ bool waiting_line::is_behind(ticket number, std::string_view member) const
 {
     const auto before = first_for(member);
     return before && before->number < number;
+}
+
+std::string_view waiting_line::aside_for(ticket number) const
+{
+    const auto found = aside_.find(number);
+    return found == aside_.end() ? std::string_view() : found->second->first;
+}
+
+bool waiting_line::is_first_aside(ticket number) const
+{
+    const auto found = aside_.find(number);
+    return found != aside_.end() && found->second->second.begin()->first == number;
 }
 
 std::size_t waiting_line::waiting_for(std::string_view member) const

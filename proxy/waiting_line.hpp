@@ -30,8 +30,9 @@ public:
         std::size_t worker = 0;
     };
 
-    // At the place of its ticket in the one line, also if it stood aside.
-    void join(waiter w);
+    // At the place of its ticket in the one line. If it stood aside it does so no more, and this
+    // returns what leave() would.
+    std::optional<waiter> join(waiter w);
 
     // Aside, for this member alone; it is in the one line before.
     void stand_aside(ticket number, std::string_view member);
@@ -52,6 +53,8 @@ public:
     [[nodiscard]] bool is_behind(ticket number, std::string_view member) const;
 
     [[nodiscard]] bool is_aside(ticket number) const { return aside_.contains(number); }
+    [[nodiscard]] std::string_view aside_for(ticket number) const; // "": it is not
+    [[nodiscard]] bool is_first_aside(ticket number) const;
     [[nodiscard]] std::size_t waiting_for(std::string_view member) const;
     [[nodiscard]] std::size_t size() const noexcept { return line_.size() + aside_.size(); }
 

@@ -427,27 +427,40 @@ TEST_CASE("who waits for one member is passed by those who want another, and by 
     CHECK(late.number() > a3.number());
 }
 
-TEST_CASE("how many wait for a member can be asked")
+TEST_CASE("so many may wait for a member alone, and who does so may not wait for another")
 {
     world w({10, {}});
-    std::size_t seen = 0;
+    hold::visit inside(w.door, 0);
+    REQUIRE(inside.enter(wants("a")) == turn::entered);
+    bool a = false;
+    bool b = false;
     const hold::choose_function look = [&](const hold::room& r) -> std::string_view
     {
-        seen = r.waiting_for("a");
-        r.wait_for("a");
+        a = r.may_wait_for("a", 2);
+        b = r.may_wait_for("b", 1);
+        if (a)
+            r.wait_for("a");
         return {};
     };
     std::list<hold::visit> visits;
-    for (std::size_t i = 0; i < 3; ++i)
+    for (int i = 0; i < 2; ++i)
     {
-        REQUIRE(visits.emplace_back(w.door, 0).enter(look) == turn::full);
-        CHECK(seen == i);
+        CHECK(visits.emplace_back(w.door, 0).enter(look) == turn::full);
+        CHECK(a);
+        CHECK(b);
     }
+    hold::visit late(w.door, 0);
+    CHECK(late.enter(look) == turn::no_member);
+    CHECK_FALSE(a);
+    CHECK(b);
+
+    late.leave();
     CHECK(visits.front().enter(look) == turn::full);
-    CHECK(seen == 2); // itself apart
-    visits.pop_back();
+    CHECK(a); // itself apart there is one
+    CHECK_FALSE(b);
+    w.door.wake_head();
     CHECK(visits.front().enter(look) == turn::full);
-    CHECK(seen == 1);
+    CHECK(b);
 }
 
 TEST_CASE("a topology lets those who wait for a member choose again, in the order they came")
@@ -528,6 +541,32 @@ TEST_CASE("who waited for a member and finds the listener full waits for any pla
 
     CHECK(w.wakes() == tickets{waiting.number()});
     CHECK(waiting.enter(wants("a")) == turn::entered);
+}
+
+TEST_CASE("who is woken for a member but must stand behind others passes the wake on")
+{
+    world w({10, {}});
+    w.open.clear();
+    hold::visit inside(w.door, 0);
+    hold::visit rests(w.door, 0);
+    hold::visit first(w.door, 0);
+    hold::visit second(w.door, 0);
+    REQUIRE(rests.enter(wants("b")) == turn::entered);
+    REQUIRE(inside.enter(wants("a")) == turn::entered);
+    REQUIRE(first.enter(wants("a")) == turn::full);
+    REQUIRE(second.enter(wants("a")) == turn::full);
+    CHECK(w.enter(rests) == turn::no_member); // refused by "b"
+    inside.leave();
+    REQUIRE(w.wakes() == tickets{first.number(), rests.number()});
+
+    CHECK(first.enter(wants("a")) == turn::behind);
+    CHECK(w.wakes() == tickets{second.number(), rests.number()});
+    first.leave(); // or the place would be lost with it
+    CHECK(second.enter(wants("a")) == turn::behind);
+    w.wakes();
+    rests.leave();
+    CHECK(w.wakes() == tickets{second.number()});
+    CHECK(second.enter(wants("a")) == turn::entered);
 }
 
 TEST_CASE("a pause calls those who wait for a member back, and resume lets them try")
