@@ -38,6 +38,16 @@ struct candidate
     bool queue_full = false;  // nor for one more client that waits for this member
 };
 
+// A member's part in sharing new sessions, as people are told; weights as they are configured.
+struct member_share
+{
+    unsigned weight = 1;  // now: less than the whole in a slow start
+    unsigned of = 1;      // the whole
+    bool is_idle = false; // a backup that is not used now
+
+    friend bool operator==(const member_share&, const member_share&) = default;
+};
+
 class balance
 {
 public:

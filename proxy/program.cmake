@@ -14,6 +14,7 @@ add_library(proxy_pages STATIC
     admin/readiness.cpp
     admin/routes.cpp
     cli/format.cpp
+    cli/json_text.cpp
     cli/table.cpp
     metrics.cpp
     stats.cpp)

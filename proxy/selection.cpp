@@ -68,12 +68,18 @@ selection::time_point selection::next_step(time_point now) const
     return slowstart_.next_step(now);
 }
 
-std::map<std::string, unsigned> selection::weights(const health::topology& t, time_point now) const
+std::map<std::string, member_share>
+selection::shares(const health::topology& t, time_point now) const
 {
+    std::vector<const health::member*> eligible;
+    find_eligible(role_, t, now, cluster_, eligible);
     const std::lock_guard lock(mutex_);
-    std::map<std::string, unsigned> all;
-    for (const auto& m : t.members)
-        all.emplace(m.name, slowstart_.weight(m.name, now));
+    std::map<std::string, member_share> all;
+    for (const auto& name : open_members(role_, t, now))
+        all[name] = {
+            shown_weight(slowstart_.weight(name, now)),
+            cluster_.options_of(name).weight,
+            std::ranges::find(eligible, name, &health::member::name) == eligible.end()};
     return all;
 }
 

@@ -48,9 +48,9 @@ public:
     // When a member that has opened lately takes more; max(): none does.
     [[nodiscard]] time_point next_step(time_point now) const;
 
-    // Effective weights, see slowstart.hpp.
-    [[nodiscard]] std::map<std::string, unsigned>
-    weights(const health::topology& t, time_point now) const;
+    // Of the members of `t` that are open.
+    [[nodiscard]] std::map<std::string, member_share>
+    shares(const health::topology& t, time_point now) const;
 
 private:
     void gather(const hold::room& room, time_point now, const asker& who, bool silent_too);

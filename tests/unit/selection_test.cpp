@@ -144,7 +144,12 @@ TEST_CASE("a full member is no reason to use a backup; a shut one is")
     for (const char* name : {"b", "c"})
         w.cluster.member_options[name].backup = true;
     CHECK(w.enter_few(2) == "a");
+    CHECK(w.members.shares(w.believed, w.now).at("b").is_idle);
     w.open(0, admission::closed);
+    const auto shares = w.members.shares(w.believed, w.now);
+    CHECK_FALSE(shares.contains("a"));
+    CHECK_FALSE(shares.at("b").is_idle);
+    CHECK(shares.at("c").is_idle);
     w.door.wake_head();
     CHECK(w.again(w.visits.back()) == "b");
     CHECK(w.enter_few(2) == "bb");
@@ -179,14 +184,14 @@ TEST_CASE("slowstart holds back weight and maxconn of a member that comes back")
     w.open(0, admission::open);
 
     CHECK(w.members.next_step(w.now) == w.now + 1s);
-    CHECK(w.members.weights(w.believed, w.now).at("a") == 16); // as much as a weight of 1
-    CHECK(w.enter_few(4) == "abbb");                           // maxconn 1
+    CHECK(w.members.shares(w.believed, w.now).at("a") == member_share{1, 16, false});
+    CHECK(w.enter_few(4) == "abbb"); // maxconn 1
     w.now += 4s;
     w.believed.confirmed = w.now;
-    CHECK(w.members.weights(w.believed, w.now).at("a") == 80);
+    CHECK(w.members.shares(w.believed, w.now).at("a") == member_share{5, 16, false});
     w.now += 12s;
     w.believed.confirmed = w.now;
-    CHECK(w.members.weights(w.believed, w.now).at("a") == 256);
+    CHECK(w.members.shares(w.believed, w.now).at("a") == member_share{16, 16, false});
     CHECK(w.members.next_step(w.now) == selection::time_point::max());
 }
 
