@@ -69,11 +69,15 @@ void slowstart::note(const health::member& m, record& r, time_point now) const
 // Whole seconds; nullopt: it has everything.
 std::optional<seconds> slowstart::warming_for(const std::string& member, time_point now) const
 {
+    // Asked for every session: most members have no slowstart.
+    const auto length = length_of(cluster_.options_of(member));
+    if (length == seconds(0))
+        return std::nullopt;
     const auto m = members_.find(member);
     if (m == members_.end() || !m->second.since)
         return std::nullopt;
     const auto open = std::chrono::floor<seconds>(now - *m->second.since);
-    if (open >= length_of(cluster_.options_of(member)))
+    if (open >= length)
         return std::nullopt;
     return std::max(open, seconds(0));
 }
