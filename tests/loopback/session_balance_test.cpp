@@ -83,14 +83,16 @@ TEST_SUITE("session: balance")
             proxy.believe(members.all());
 
             for (int i = 0; i < 1000; ++i)
+            {
                 logged_in_client{proxy};
+                REQUIRE(run_until([&] { return proxy.door().sessions() == 0; }));
+            }
 
             CHECK(members.a.accepted() + members.b.accepted() + members.c.accepted() == 1000);
-            // Chance strays by four standard deviations once in 16,000 times.
             if (algorithm == balance_algorithm::roundrobin)
                 members.check_shares(1000);
-            else
-                CHECK(std::abs(static_cast<int>(members.c.accepted()) - 625) < 60);
+            else // chance: five standard deviations
+                CHECK(std::abs(static_cast<int>(members.c.accepted()) - 625) < 77);
         }
     }
 
@@ -277,6 +279,33 @@ TEST_SUITE("session: balance")
 
         CHECK(waiting.receive(login_answer().size()) == login_answer());
         CHECK((on_a ? b : a).accepted() == 1);
+    }
+
+    TEST_CASE("slowstart: clients that wait are let in as the member takes more")
+    {
+        fake_postgres server;
+        config::cluster_settings cluster;
+        cluster.default_member.maxconn = 4;
+        cluster.default_member.slowstart = 2s;
+        proxy_fixture proxy(quick_listener(), 2, cluster);
+        proxy.believe({{"a", server.port()}});
+        logged_in_client{proxy};
+        REQUIRE(run_until([&] { return proxy.door().sessions() == 0; }));
+        proxy.believe({{"a", server.port(), admission::closed}});
+        const auto began = std::chrono::steady_clock::now();
+        const auto passed = [began] { return std::chrono::steady_clock::now() - began; };
+        proxy.believe({{"a", server.port()}});
+        std::vector<std::unique_ptr<client>> clients;
+        for (int i = 0; i < 6; ++i)
+            clients.emplace_back(std::make_unique<client>(proxy.port()))->send(startup());
+        REQUIRE(run_until([&] { return proxy.door().held() + proxy.door().sessions() == 6; }));
+
+        // maxconn is 1 in the first second and half of 4 in the next.
+        REQUIRE(run_until([&] { return proxy.door().sessions() >= 2; }));
+        CHECK(passed() >= 1s);
+        REQUIRE(run_until([&] { return proxy.door().sessions() == 4; }));
+        CHECK(passed() >= 2s);
+        CHECK(proxy.door().held() == 2);
     }
 
     TEST_CASE("a backup is used once no other member is open")

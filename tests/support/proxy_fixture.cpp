@@ -170,6 +170,7 @@ void proxy_fixture::publish(
         m.port = b.port;
         auto& grant = state_.settings.role == config::listener_role::primary ? m.write : m.read;
         grant.verdict = b.verdict;
+        m.word_seen = confirmed;
     }
     std::ranges::sort(t->members, {}, &health::member::name);
     state_.members.adopt(*t, health::clock::now());
