@@ -19,6 +19,10 @@ constexpr duration_range poll_range{10ms, 1h};
 constexpr duration_range request_range{1ms, 1h};
 // How it relates to the interval is validate()'s business.
 constexpr duration_range stale_range{1ms, 24h};
+// HAProxy's. Its 0, "no new sessions", would be a member that looks used and is not.
+constexpr integer_range weight_range{1, 256};
+constexpr integer_range waiting_range{0, 1'000'000}; // 0: any number, as in HAProxy
+constexpr duration_range slowstart_range{0ms, 24h};  // 0: at once
 
 void read_client_tls(yaml_reader& in, const yaml_node& node, std::optional<client_tls>& out)
 {
@@ -76,35 +80,42 @@ void read_stale_after(yaml_reader& in, const yaml_node& node, std::optional<mill
 
 void read_member_settings(yaml_reader& in, const yaml_node& node, member_settings& out)
 {
+    const auto read_weight = [&](const yaml_node& v)
+    {
+        if (const auto value = in.integer(v, weight_range, "a whole number for 'weight'"))
+            out.weight = static_cast<unsigned>(*value);
+    };
+    const auto read_maxqueue = [&](const yaml_node& v)
+    {
+        if (const auto value = in.integer(v, waiting_range, "a whole number for 'maxqueue'"))
+            out.maxqueue = static_cast<std::size_t>(*value);
+    };
     in.map(
         node,
-        {{"maxconn", [&](const yaml_node& v) { read_limit(in, v, out.maxconn); }}},
-        {"weight", "maxqueue", "slowstart", "backup"}
+        {
+            {"weight", read_weight},
+            {"maxconn", [&](const yaml_node& v) { read_limit(in, v, out.maxconn); }},
+            {"maxqueue", read_maxqueue},
+            {"slowstart",
+             [&](const yaml_node& v) { in.duration(v, out.slowstart, slowstart_range); }},
+            {"backup", [&](const yaml_node& v) { in.boolean(v, out.backup); }},
+        }
     );
 }
 
+// What an entry leaves out is as in `default_member`, as HAProxy's default-server has it.
 // Not named(): these names are Patroni's, which limits them less than we do ours.
-void read_member_options(
-    yaml_reader& in, const yaml_node& node, std::map<std::string, member_settings>& out
-)
+void read_member_options(yaml_reader& in, const yaml_node& node, cluster_settings& out)
 {
     const auto read = [&](const yaml_node& v)
     {
         if (v.key.empty())
             in.fail(v, v.key_at, "expected the name of a member, got nothing");
-        read_member_settings(in, v, out[v.key]);
+        member_settings member = out.default_member;
+        read_member_settings(in, v, member);
+        out.member_options[v.key] = member;
     };
     in.entries(node, "member", read);
-}
-
-// As HAProxy's default-server does; only now, for `default_member` may stand below.
-void inherit_defaults(cluster_settings& cluster)
-{
-    for (auto& [name, member] : cluster.member_options)
-    {
-        if (!member.maxconn)
-            member.maxconn = cluster.default_member.maxconn;
-    }
 }
 
 // What must be there depends on what else is: a DCS knows the members.
@@ -129,6 +140,7 @@ cluster_settings read_cluster(yaml_reader& in, const yaml_node& node)
 {
     cluster_settings out;
     out.name = node.key;
+    const yaml_node* member_options = nullptr;
     // `address_map` may come to stand here or beside the members, so both places know it.
     in.map(
         node,
@@ -143,12 +155,13 @@ cluster_settings read_cluster(yaml_reader& in, const yaml_node& node)
              [&](const yaml_node& v) { read_word(in, v, stale_action_words, out.on_stale); }},
             {"default_member",
              [&](const yaml_node& v) { read_member_settings(in, v, out.default_member); }},
-            {"member_options",
-             [&](const yaml_node& v) { read_member_options(in, v, out.member_options); }},
+            {"member_options", [&](const yaml_node& v) { member_options = &v; }},
         },
         {"postgres", "tcp", "address_map"}
     );
-    inherit_defaults(out);
+    // Only now: `default_member` may stand below.
+    if (member_options != nullptr)
+        read_member_options(in, *member_options, out);
     require_members(in, node);
     return out;
 }

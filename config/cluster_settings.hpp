@@ -87,10 +87,14 @@ enum class stale_action
     shutdown_sessions, // they end
 };
 
-// What one member may get from each listener (HAProxy's words).
+// What one member gets from each listener (HAProxy's words).
 struct member_settings
 {
+    unsigned weight = 1;                // its share beside the others
     std::optional<std::size_t> maxconn; // sessions at once; unset: any number
+    std::size_t maxqueue = 0;           // clients that wait for it alone; 0: any number
+    milliseconds slowstart{0};          // from opening to its whole weight and maxconn
+    bool backup = false;                // used only while no other member is open
 
     friend bool operator==(const member_settings&, const member_settings&) = default;
 };

@@ -199,12 +199,6 @@ void read_accept_proxy(yaml_reader& in, const yaml_node& node, std::vector<netwo
         );
 }
 
-// One algorithm exists; the key is read so that it may be written down.
-void read_balance(yaml_reader& in, const yaml_node& node)
-{
-    in.choice(node, {"roundrobin"}, {"leastconn", "random", "first", "source"});
-}
-
 } // namespace
 
 listener_settings read_listener(yaml_reader& in, const yaml_node& node)
@@ -217,7 +211,7 @@ listener_settings read_listener(yaml_reader& in, const yaml_node& node)
             {"bind", [&](const yaml_node& v) { read_binds(in, v, out.bind); }},
             {"cluster", [&](const yaml_node& v) { read_cluster_name(in, v, out.cluster); }},
             {"role", [&](const yaml_node& v) { read_role(in, v, out.role); }},
-            {"balance", [&](const yaml_node& v) { read_balance(in, v); }},
+            {"balance", [&](const yaml_node& v) { read_word(in, v, balance_words, out.balance); }},
             {"queue", [&](const yaml_node& v) { read_queue(in, v, out.queue); }},
             {"timeouts", [&](const yaml_node& v) { read_timeouts(in, v, out.timeouts); }},
             {"keepalive", [&](const yaml_node& v) { read_keepalive(in, v, out.keepalive); }},

@@ -19,6 +19,16 @@ enum class listener_role
     replica,
 };
 
+// How the members of a listener share new sessions; the words are HAProxy's.
+enum class balance_algorithm
+{
+    roundrobin, // in turn, by weight
+    leastconn,  // fewest sessions for its weight
+    random,     // the less loaded of two that are drawn by weight
+    first,      // the first that has a place, in the order of names
+    source,     // the same for the same client address
+};
+
 struct queue_settings
 {
     milliseconds timeout{10000}; // how long one client is held while nobody is routable
@@ -119,6 +129,7 @@ struct listener_settings
     std::vector<host_port> bind;
     std::string cluster;
     listener_role role = listener_role::primary;
+    balance_algorithm balance = balance_algorithm::roundrobin;
     queue_settings queue;
     listener_timeouts timeouts;
     keepalive_settings keepalive;

@@ -75,13 +75,17 @@ void print_sql(yaml_writer& to, const sql_settings& sql)
     to.line(3, "sslkey", in_quotes(sql.sslkey));
 }
 
-// A map without keys is {}, for a key without a value is refused.
 void print_member(yaml_writer& to, int level, std::string_view key, const member_settings& member)
 {
-    if (!member.maxconn)
-        return to.line(level, key, "{}");
     to.line(level, key);
-    to.line(level + 1, "maxconn", std::to_string(*member.maxconn));
+    to.line(level + 1, "weight", std::to_string(member.weight));
+    if (member.maxconn)
+        to.line(level + 1, "maxconn", std::to_string(*member.maxconn));
+    else
+        to.comment(level + 1, "maxconn: any number");
+    to.line(level + 1, "maxqueue", std::to_string(member.maxqueue));
+    to.line(level + 1, "slowstart", format_duration(member.slowstart));
+    to.line(level + 1, "backup", as_bool(member.backup));
 }
 
 void print_members(yaml_writer& to, const cluster_settings& cluster)
@@ -182,8 +186,7 @@ void print_listener(yaml_writer& to, const listener_settings& listener)
     to.line(2, "bind", address_list(listener.bind));
     to.line(2, "cluster", as_text(listener.cluster));
     to.line(2, "role", listener.role == listener_role::primary ? "primary" : "replica");
-    // No settings yet, since there is one choice each: `balance`, `log.format`.
-    to.line(2, "balance", "roundrobin");
+    to.line(2, "balance", word_of(balance_words, listener.balance));
     print_listener_limits(to, listener);
     to.line(2, "on_marked_down", word_of(marked_down_words, listener.on_marked_down));
     to.line(2, "drain");
@@ -218,7 +221,7 @@ std::string print(const settings& s)
     to.line(1, "bind", in_quotes(format_address(s.admin.bind)));
     to.line(0, "log");
     to.line(1, "level", word_of(log_level_words, s.level));
-    to.line(1, "format", "text");
+    to.line(1, "format", "text"); // no setting yet, since there is one choice
     to.line(0, "workers", s.workers ? std::to_string(*s.workers) : "auto");
     if (s.maxconn)
         to.line(0, "maxconn", std::to_string(*s.maxconn));

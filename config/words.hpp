@@ -37,6 +37,14 @@ inline constexpr std::array stale_action_words{
     word<stale_action>{"shutdown_sessions", stale_action::shutdown_sessions},
 };
 
+inline constexpr std::array balance_words{
+    word<balance_algorithm>{"roundrobin", balance_algorithm::roundrobin},
+    word<balance_algorithm>{"leastconn", balance_algorithm::leastconn},
+    word<balance_algorithm>{"random", balance_algorithm::random},
+    word<balance_algorithm>{"first", balance_algorithm::first},
+    word<balance_algorithm>{"source", balance_algorithm::source},
+};
+
 // HAProxy's spelling, as the other words of member and listener options are.
 inline constexpr std::array marked_down_words{
     word<marked_down_action>{"shutdown-sessions", marked_down_action::shutdown_sessions},

@@ -11,7 +11,7 @@ namespace
 
 // In the order of the enum. 57P03 is the one refusal after which libpq tries its next host; 57P01
 // is what a server says when it ends a session.
-constexpr std::array<errc_info, 28> table{{
+constexpr std::array<errc_info, 27> table{{
     {side::proxy, "none", nullptr, ""},
     {side::client, "startup_malformed", nullptr, ""},
     {side::client, "proxy_header_bad", nullptr, ""},
@@ -48,7 +48,6 @@ constexpr std::array<errc_info, 28> table{{
      "cannot connect now: no member of the cluster has this role"},
     {side::proxy, "too_many_sessions", "53300", "sorry, too many clients already"},
     {side::proxy, "paused", "57P03", "cannot connect now: new clients are held by an operator"},
-    {side::proxy, "resting", nullptr, ""},
     {side::proxy,
      "stale_view",
      "57P03",

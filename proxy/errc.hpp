@@ -33,7 +33,6 @@ enum class errc
     no_routable_member, // held for queue.timeout
     too_many_sessions,  // held for queue.timeout while maxconn was reached
     paused,             // held for queue.timeout while an operator held everybody
-    resting,            // every open member has just refused; never the end of a session
     stale_view,         // the view of the cluster is older than stale_after
     queue_full,         // queue.max clients are held already
     role_lost,          // the member lost the listener's role

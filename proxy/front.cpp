@@ -78,6 +78,10 @@ void front::start()
 
 void front::publish(std::size_t cluster, const health::topology_ptr& t)
 {
+    const auto now = health::clock::now();
+    for (auto& state : states_)
+        if (state.cluster == cluster)
+            state.members.adopt(*t, now);
     for (auto& w : workers_)
         w->publish(cluster, t);
 }

@@ -53,6 +53,8 @@ public:
         return listeners_[i]->bound();
     }
     [[nodiscard]] bool paused(std::size_t i) const { return states_[i].door.paused(); }
+    [[nodiscard]] const selection& members(std::size_t i) const { return states_[i].members; }
+    [[nodiscard]] std::size_t cluster_of(std::size_t i) const { return states_[i].cluster; }
 
 private:
     void make_states(const config::settings& settings);

@@ -1,18 +1,40 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/hold.hpp"
 
+#include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
 namespace rolegate::proxy
 {
 
+// One visit's step: what led to it, and what it leaves to be done.
+struct hold::step
+{
+    void wake(const std::optional<waiting_line::waiter>& w)
+    {
+        const auto is_same = [&w](const auto& other) { return other.number == w->number; };
+        if (w && std::none_of(whom.begin(), whom.begin() + n, is_same))
+            whom[n++] = *w;
+    }
+
+    std::array<waiting_line::waiter, 5> whom; // one for each place that calls wake() in a step
+    std::size_t n = 0;
+    ticket visitor = 0;
+    std::string waited_for;     // aside, before this step; "": in the one line, or not at all
+    std::string_view aside_for; // from now on
+    bool somebody_full = false;
+};
+
 bool hold::room::is_full(std::string_view member, std::optional<std::size_t> maxconn) const
 {
     const auto m = door_.members_.find(member);
     const auto there = m == door_.members_.end() ? places{} : m->second;
-    const bool full =
-        (maxconn && there.sessions >= *maxconn) || there.connecting >= max_connects_per_member;
-    somebody_full_ |= full;
+    const bool full = (maxconn && there.sessions >= *maxconn) ||
+                      there.connecting >= max_connects_per_member ||
+                      door_.waiting_.is_behind(step_.visitor, member);
+    step_.somebody_full |= full;
     return full;
 }
 
@@ -22,11 +44,26 @@ std::size_t hold::room::sessions(std::string_view member) const
     return m == door_.members_.end() ? 0 : m->second.sessions;
 }
 
+bool hold::room::may_wait_for(std::string_view member, std::size_t most) const
+{
+    if (!step_.waited_for.empty() && step_.waited_for != member)
+        return false;
+    return most == 0 || door_.waiting_.waiting_for(member) < most;
+}
+
+void hold::room::wait_for(std::string_view member) const
+{
+    step_.aside_for = member;
+}
+
 hold::hold(door_limits limits, wake_function wake) : limits_(limits), wake_(std::move(wake)) {}
 
 void hold::wake_head()
 {
-    wake_first(lock(mutex_));
+    lock held_lock(mutex_);
+    waiting_.recall();
+    step s;
+    wake(std::move(held_lock), s);
 }
 
 void hold::pause()
@@ -39,7 +76,9 @@ void hold::resume()
 {
     lock held_lock(mutex_);
     paused_ = false;
-    wake_first(std::move(held_lock));
+    waiting_.recall(); // places have become free meanwhile
+    step s;
+    wake(std::move(held_lock), s);
 }
 
 bool hold::paused() const
@@ -56,23 +95,26 @@ hold::turn hold::waits_for() const
 
 // --- under the lock ----------------------------------------------------------------------------
 
-hold::turn hold::try_enter(visit& v, const choose_function& choose)
+hold::turn hold::try_enter(visit& v, const choose_function& choose, step& s)
 {
     if (paused_)
         return turn::paused;
-    if (!waiting_.empty() && waiting_.begin()->first < v.ticket_)
+    if (waiting_.is_behind(v.ticket_))
         return turn::behind;
     if (limits_.maxconn && sessions_ >= *limits_.maxconn)
         return waits_for_ = turn::full;
-    const room now(*this);
-    const auto member = choose(now);
+    s.visitor = v.ticket_;
+    const auto member = choose(room(*this, s));
+    if (member.empty() && !s.aside_for.empty())
+        return turn::full;
     if (member.empty())
-        return waits_for_ = now.somebody_full_ ? turn::full : turn::no_member;
-    take_places(v, member);
+        return waits_for_ = s.somebody_full ? turn::full : turn::no_member;
+    s.aside_for = {};
+    take_places(v, member, s);
     return turn::entered;
 }
 
-void hold::take_places(visit& v, std::string_view member)
+void hold::take_places(visit& v, std::string_view member, step& s)
 {
     auto m = members_.find(member);
     if (m == members_.end())
@@ -80,17 +122,19 @@ void hold::take_places(visit& v, std::string_view member)
     ++m->second.sessions;
     ++m->second.connecting;
     ++sessions_;
-    forget_waiting(v);
+    forget_waiting(v, s);
+    s.wake(waiting_.first_for(member)); // there may be another place
     v.member_ = m;
     v.where_ = visit::where::connecting;
 }
 
 // False: it had none.
-bool hold::free_places(visit& v) noexcept
+bool hold::free_places(visit& v, step& s) noexcept
 {
     using where = visit::where;
     if (v.where_ != where::connecting && v.where_ != where::connected)
         return false;
+    s.wake(waiting_.first_for(v.member_->first));
     auto& p = v.member_->second;
     p.connecting -= v.where_ == where::connecting ? 1U : 0U;
     if (--p.sessions == 0)
@@ -100,24 +144,26 @@ bool hold::free_places(visit& v) noexcept
     return true;
 }
 
-void hold::forget_waiting(visit& v) noexcept
+void hold::forget_waiting(visit& v, step& s) noexcept
 {
     if (v.where_ != visit::where::waiting)
         return;
-    waiting_.erase(v.ticket_);
+    s.wake(waiting_.leave(v.ticket_));
     held_ = waiting_.size();
     v.where_ = visit::where::outside;
 }
 
-// The last that is done with the lock. One at a time is woken: it wakes the next when it goes in,
-// and when it goes away. `except` has just tried.
-void hold::wake_first(lock held_lock, ticket except)
+// The last that is done with the lock. Of each line one at a time is woken: it wakes the next when
+// it goes in, aside, or away. `except` has just tried.
+void hold::wake(lock held_lock, step& s, ticket except)
 {
-    if (paused_ || waiting_.empty() || waiting_.begin()->first == except)
+    if (paused_)
         return;
-    const auto [first, worker] = *waiting_.begin();
+    if (const auto first = waiting_.first(); first && first->number != except)
+        s.wake(first);
     held_lock.unlock();
-    wake_(worker, first);
+    for (const auto& w : std::span(s.whom).first(s.n))
+        wake_(w.worker, w.number);
 }
 
 // --- a visit -----------------------------------------------------------------------------------
@@ -134,8 +180,15 @@ hold::turn hold::visit::enter(const choose_function& choose)
     if (is_new)
         ticket_ = ++door_.drawn_;
     // Free for itself as well: with maxconn 1 it would else stand in its own way.
-    const bool freed = door_.free_places(*this);
-    const auto answer = door_.try_enter(*this, choose);
+    step s;
+    const bool freed = door_.free_places(*this, s);
+    std::optional<waiting_line::waiter> moved_up;
+    if (where_ == where::waiting)
+    {
+        s.waited_for = door_.waiting_.aside_for(ticket_);
+        moved_up = door_.waiting_.join({ticket_, worker_});
+    }
+    const auto answer = door_.try_enter(*this, choose, s);
     if (where_ == where::outside)
     {
         if (is_new && door_.waiting_.size() >= door_.limits_.max_held)
@@ -143,12 +196,18 @@ hold::turn hold::visit::enter(const choose_function& choose)
             ticket_ = 0;
             return turn::queue_full;
         }
-        door_.waiting_.emplace(ticket_, worker_);
+        door_.waiting_.join({ticket_, worker_});
         door_.held_ = door_.waiting_.size();
         where_ = where::waiting;
     }
-    if (freed || answer == turn::entered)
-        door_.wake_first(std::move(held_lock), ticket_);
+    if (!s.aside_for.empty())
+        door_.waiting_.stand_aside(ticket_, s.aside_for);
+    // The wake that brought it here was for a place on the member that it wanted before.
+    const bool passes_on = moved_up && door_.waiting_.is_first_aside(moved_up->number);
+    if (passes_on)
+        s.wake(moved_up);
+    if (freed || passes_on || answer == turn::entered || !s.aside_for.empty())
+        door_.wake(std::move(held_lock), s, ticket_);
     return answer;
 }
 
@@ -159,7 +218,9 @@ void hold::visit::connected()
         return;
     where_ = where::connected;
     --member_->second.connecting;
-    door_.wake_first(std::move(held_lock));
+    step s;
+    s.wake(door_.waiting_.first_for(member_->first));
+    door_.wake(std::move(held_lock), s);
 }
 
 void hold::visit::leave() noexcept
@@ -167,13 +228,23 @@ void hold::visit::leave() noexcept
     if (ticket_ == 0)
         return;
     lock held_lock(door_.mutex_);
+    const auto& line = door_.waiting_;
     const bool changes_nothing =
-        where_ == where::waiting && door_.waiting_.begin()->first != ticket_;
-    door_.free_places(*this);
-    door_.forget_waiting(*this);
+        where_ == where::waiting && line.is_behind(ticket_) && !line.is_aside(ticket_);
+    step s;
+    door_.free_places(*this, s);
+    door_.forget_waiting(*this, s);
     ticket_ = 0;
     if (!changes_nothing)
-        door_.wake_first(std::move(held_lock));
+        door_.wake(std::move(held_lock), s);
+}
+
+hold::turn hold::visit::waits_for() const
+{
+    const lock held_lock(door_.mutex_);
+    if (!door_.paused_ && door_.waiting_.is_aside(ticket_))
+        return turn::full;
+    return door_.paused_ ? turn::paused : door_.waits_for_;
 }
 
 std::string_view hold::visit::member() const noexcept

@@ -17,7 +17,10 @@
 // free wakes the first itself; of what only `choose` knows the door must be told by wake_head().
 // Whoever stays first although there is a place has chosen nothing; nobody passes it. If it waits
 // for time to pass (a member rests after a refusal) it must try again by a timer of its own.
+// Who waits for one member alone (room::wait_for) keeps nobody but those who want the same.
 #pragma once
+
+#include "proxy/waiting_line.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -41,12 +44,11 @@ struct door_limits
 // PostgreSQL forks a process for every connection: more at once only make all of them slow.
 inline constexpr std::size_t max_connects_per_member = 64;
 
-// Order of arrival at one door, from 1; 0 = none.
-using ticket = std::uint64_t;
-
 // Thread-safe. Outlives its visits.
 class hold
 {
+    struct step;
+
 public:
     class visit;
 
@@ -59,19 +61,28 @@ public:
     class room
     {
     public:
-        // No place on this member: `maxconn` sessions, or too many connects under way.
+        // No place on this member: `maxconn` sessions, too many connects under way, or others who
+        // came before wait for it alone.
         [[nodiscard]] bool
         is_full(std::string_view member, std::optional<std::size_t> maxconn) const;
 
         // Through this door, those that are connecting included.
         [[nodiscard]] std::size_t sessions(std::string_view member) const;
 
+        // Fewer than `most` others wait for this member alone (0: any number may), and the visit
+        // does not wait for another one, which would be to change its place for a worse one.
+        [[nodiscard]] bool may_wait_for(std::string_view member, std::size_t most) const;
+
+        // Whoever chooses "" waits for this member alone, which must be full; until the next
+        // wake_head(), for it may be open to nobody then.
+        void wait_for(std::string_view member) const;
+
     private:
         friend class hold;
-        explicit room(const hold& door) : door_(door) {}
+        room(const hold& door, step& s) : door_(door), step_(s) {}
 
         const hold& door_;
-        mutable bool somebody_full_ = false;
+        step& step_;
     };
 
     // The name of the member to go to, or "" for none. Runs under the lock: it must be short and
@@ -117,11 +128,11 @@ private:
     using member_map = std::map<std::string, places, std::less<>>;
     using lock = std::unique_lock<std::mutex>;
 
-    [[nodiscard]] turn try_enter(visit& v, const choose_function& choose);
-    void take_places(visit& v, std::string_view member);
-    bool free_places(visit& v) noexcept;
-    void forget_waiting(visit& v) noexcept;
-    void wake_first(lock held_lock, ticket except = 0);
+    [[nodiscard]] turn try_enter(visit& v, const choose_function& choose, step& s);
+    void take_places(visit& v, std::string_view member, step& s);
+    bool free_places(visit& v, step& s) noexcept;
+    void forget_waiting(visit& v, step& s) noexcept;
+    void wake(lock held_lock, step& s, ticket except = 0);
 
     const door_limits limits_;
     const wake_function wake_;
@@ -129,7 +140,7 @@ private:
     ticket drawn_ = 0;
     bool paused_ = false;
     turn waits_for_ = turn::no_member;
-    std::map<ticket, std::size_t> waiting_; // their workers
+    waiting_line waiting_;
     member_map members_;
     std::atomic<std::size_t> held_{0}; // written under the lock
     std::atomic<std::size_t> sessions_{0};
@@ -158,6 +169,9 @@ public:
 
     [[nodiscard]] ticket number() const noexcept { return ticket_; }
     [[nodiscard]] bool waits() const noexcept { return where_ == where::waiting; }
+
+    // What for: for its own member, or what the first of all waits for.
+    [[nodiscard]] turn waits_for() const;
 
     // Whose places it has; "" outside. Valid until the next enter() or leave().
     [[nodiscard]] std::string_view member() const noexcept;

@@ -24,8 +24,8 @@ listener_state::listener_state(
 )
     : settings(std::move(l)), cluster_settings(std::move(c)), process(p),
       door({settings.queue.max, settings.maxconn}, std::move(wake)),
-      handshakes(settings.handshakes), allowed_(ranges(settings.allow)),
-      proxies_(ranges(settings.accept_proxy))
+      members(settings, cluster_settings), handshakes(settings.handshakes),
+      allowed_(ranges(settings.allow)), proxies_(ranges(settings.accept_proxy))
 {
 }
 

@@ -8,6 +8,7 @@
 #include "proxy/cancel_keys.hpp"
 #include "proxy/handshake_count.hpp"
 #include "proxy/hold.hpp"
+#include "proxy/selection.hpp"
 
 #include <atomic>
 #include <vector>
@@ -45,10 +46,10 @@ struct listener_state
     const config::listener_settings settings;
     const config::cluster_settings cluster_settings;
     process_state& process;
-    std::size_t index = 0;              // in the configuration
-    std::size_t cluster = 0;            // index of its cluster
-    std::atomic<std::uint64_t> turn{0}; // round robin, over all workers
+    std::size_t index = 0;   // in the configuration
+    std::size_t cluster = 0; // index of its cluster
     hold door;
+    selection members;
     handshake_count handshakes;
 
 private:

@@ -6,6 +6,7 @@
 
 #include "config/settings.hpp"
 #include "health/topology.hpp"
+#include "proxy/balance.hpp"
 #include "proxy/role_history.hpp"
 #include "proxy/stats.hpp"
 
@@ -64,6 +65,7 @@ struct listener_view
     std::vector<std::string> bound; // "0.0.0.0:5432", "[::1]:5432": what the kernel says
     listener_stats stats;           // all workers together
     bool paused = false;            // an operator holds new clients
+    std::map<std::string, member_share> shares; // of the members that are open
 };
 
 struct process_view

@@ -14,6 +14,7 @@ add_library(proxy_pages STATIC
     admin/readiness.cpp
     admin/routes.cpp
     cli/format.cpp
+    cli/json_text.cpp
     cli/table.cpp
     metrics.cpp
     stats.cpp)
@@ -23,8 +24,9 @@ target_link_libraries(proxy_pages PUBLIC proxy_core PRIVATE PkgConfig::PROMETHEU
 add_library(proxy_shared STATIC
     cancel_keys.cpp
     handshake_count.cpp
-    hold.cpp)
-target_link_libraries(proxy_shared PUBLIC pgwire settings Threads::Threads)
+    hold.cpp
+    selection.cpp)
+target_link_libraries(proxy_shared PUBLIC proxy_core pgwire settings Threads::Threads)
 
 add_library(proxy STATIC
     admin/http_server.cpp

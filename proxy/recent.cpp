@@ -12,6 +12,8 @@ bool recent::note(std::size_t scope, const std::string& member, time_point now)
 
 bool recent::has(std::size_t scope, const std::string& member, time_point now) const
 {
+    if (noted_.empty()) // nearly always, and asked for every session
+        return false;
     const auto found = noted_.find({scope, member});
     return found != noted_.end() && now - found->second < lasting_;
 }

@@ -33,35 +33,29 @@ bool may_stay(
     return grant_for(role, *m).verdict != admission::closed;
 }
 
-routed route(
+void find_eligible(
     config::listener_role role,
     const health::topology& t,
     health::time_point now,
-    std::uint64_t turn,
-    std::span<const std::string> resting
-) noexcept
+    const config::cluster_settings& cluster,
+    std::vector<const health::member*>& out
+)
 {
+    out.clear();
     if (t.stale(now))
-        return {nullptr, errc::stale_view};
-
-    const auto rests = [resting](const health::member& m)
-    { return std::ranges::find(resting, m.name) != resting.end(); };
-    std::size_t open = 0;
-    std::size_t ready = 0;
+        return;
+    const health::member* first_backup = nullptr;
     for (const auto& m : t.members)
-        if (is_open(role, m))
-        {
-            ++open;
-            ready += rests(m) ? 0U : 1U;
-        }
-    if (ready == 0)
-        return {nullptr, open == 0 ? errc::no_routable_member : errc::resting};
-
-    auto left = turn % ready;
-    for (const auto& m : t.members)
-        if (is_open(role, m) && !rests(m) && left-- == 0)
-            return {&m, errc::none};
-    return {nullptr, errc::no_routable_member};
+    {
+        if (!is_open(role, m))
+            continue;
+        if (!cluster.options_of(m.name).backup)
+            out.push_back(&m);
+        else if (!first_backup)
+            first_backup = &m;
+    }
+    if (out.empty() && first_backup)
+        out.push_back(first_backup);
 }
 
 bool has_open_member(

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// Which member a session goes to. Pure: the topology, the time and the turn come in as arguments.
+// Which members a session may go to, and stay on. Pure: the topology and the time come in as
+// arguments. Which of them it gets is balance.hpp's.
 #pragma once
 
 #include "config/settings.hpp"
 #include "health/topology.hpp"
-#include "proxy/errc.hpp"
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,21 +23,15 @@ grant_for(config::listener_role role, const health::member& m) noexcept;
 [[nodiscard]] bool
 may_stay(config::listener_role role, const health::topology& t, std::string_view member) noexcept;
 
-struct routed
-{
-    const health::member* member = nullptr; // lives as long as the topology
-    errc why = errc::none; // when there is no member: no_routable_member, resting, stale_view
-};
-
-// Round robin: the `turn`-th of the open members, in the order of their names. Those in `resting`
-// have just refused and are passed over; when all open members rest, `why` is resting.
-[[nodiscard]] routed route(
+// The members that a new session may go to, in the order of their names: those that are open; of
+// those with `backup` the first, and only while no other is open. Nobody when the view is stale.
+void find_eligible(
     config::listener_role role,
     const health::topology& t,
     health::time_point now,
-    std::uint64_t turn,
-    std::span<const std::string> resting = {}
-) noexcept;
+    const config::cluster_settings& cluster,
+    std::vector<const health::member*>& out
+);
 
 [[nodiscard]] bool has_open_member(
     config::listener_role role, const health::topology& t, health::time_point now

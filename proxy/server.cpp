@@ -283,7 +283,11 @@ asio::awaitable<process_view> server::gather()
     v.changes = {history_.changes().begin(), history_.changes().end()};
     for (std::size_t i = 0; i < settings_.listeners.size(); ++i)
         v.listeners.push_back(
-            {settings_.listeners[i], front_->bound(i), stats[i], front_->paused(i)}
+            {settings_.listeners[i],
+             front_->bound(i),
+             stats[i],
+             front_->paused(i),
+             front_->members(i).shares(*v.clusters[front_->cluster_of(i)].topology, v.now)}
         );
     co_return v;
 }

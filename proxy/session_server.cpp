@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <utility>
 
 namespace rolegate::proxy
@@ -82,7 +83,8 @@ asio::awaitable<bool> session::reach_server()
         if (turn != hold::turn::entered)
         {
             // Also when nobody is open: a member that rests may open before its rest is over.
-            const bool goes_on = co_await hold_for(turn, rested);
+            const bool goes_on =
+                co_await hold_for(turn, std::min(rested, listener_.members.next_step(now)));
             if (!goes_on)
                 co_return false;
             continue;
@@ -99,28 +101,10 @@ asio::awaitable<bool> session::reach_server()
 hold::turn session::take_place(time_point now)
 {
     const auto t = worker_.believed(listener_.cluster);
-    return visit_.enter(
-        [&](const hold::room& room) -> std::string_view
-        {
-            auto not_now = opening_->resting;
-            auto silent = std::vector<std::string>();
-            for (const auto& m : t->members)
-                if (room.is_full(m.name, listener_.cluster_settings.options_of(m.name).maxconn))
-                    not_now.push_back(m.name);
-                else if (worker_.silent_members().has(listener_.cluster, m.name, now))
-                    silent.push_back(m.name);
-            const auto turn = listener_.turn.fetch_add(1, std::memory_order_relaxed);
-            const auto role = listener_.settings.role;
-            silent.insert(silent.end(), not_now.begin(), not_now.end());
-            auto to = route(role, *t, now, turn, silent);
-            if (!to.member && silent.size() > not_now.size())
-                to = route(role, *t, now, turn, not_now);
-            if (to.member)
-                return to.member->name;
-            listener_.turn.fetch_sub(1, std::memory_order_relaxed);
-            return {};
-        }
-    );
+    const asker who{peer_.address, opening_->resting, worker_.silent_members(), listener_.cluster};
+    const auto choose = [&](const hold::room& room)
+    { return listener_.members.choose(room, *t, now, who); };
+    return visit_.enter(std::cref(choose)); // a copy would be allocated for every session
 }
 
 // To the member that take_place() has found. False: another try, or why_ says why not.
@@ -158,13 +142,16 @@ asio::awaitable<bool> session::go_to_member()
 bool session::has_untried_member(time_point now) const
 {
     const auto t = worker_.believed(listener_.cluster);
-    std::vector<std::string> tried{member_};
-    for (const auto& r : opening_->refusals)
-        tried.push_back(r.member);
-    for (const auto& m : t->members)
-        if (worker_.silent_members().has(listener_.cluster, m.name, now))
-            tried.push_back(m.name);
-    return route(listener_.settings.role, *t, now, 0, tried).member != nullptr;
+    std::vector<const health::member*> eligible;
+    find_eligible(listener_.settings.role, *t, now, listener_.cluster_settings, eligible);
+    const auto was_tried = [&](const health::member* m)
+    {
+        return m->name == member_ ||
+               std::ranges::find(opening_->refusals, m->name, &refusal::member) !=
+                   opening_->refusals.end() ||
+               worker_.silent_members().has(listener_.cluster, m->name, now);
+    };
+    return !std::ranges::all_of(eligible, was_tried);
 }
 
 // Lists the members that rest after a refusal; returns when the first of them may be tried again.
@@ -210,7 +197,7 @@ asio::awaitable<bool> session::hold_for(hold::turn why, time_point until)
     end_hold("timeout");
     if (!o.refusals.empty())
         co_return fail(o.refused_why);
-    co_return fail(end_of(listener_.door.waits_for()));
+    co_return fail(end_of(visit_.waits_for()));
 }
 
 void session::end_hold(const char* result)

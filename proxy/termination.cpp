@@ -37,7 +37,6 @@ char who(errc why)
     case errc::tls_required:
     case errc::too_many_sessions:
     case errc::paused:
-    case errc::resting:
     case errc::stale_view:
     case errc::queue_full:
         return 'P';

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: PostgreSQL
 //
 // What the pure parts cost: build/micro_bench, with Google Benchmark's options.
+#include "proxy/balance.hpp"
 #include "proxy/handshake.hpp"
 #include "proxy/pgwire/frame_tracker.hpp"
 #include "proxy/route.hpp"
+#include "proxy/slowstart.hpp"
 #include "tests/support/bytes.hpp"
 #include "tests/support/evidence_builder.hpp"
 #include "tests/support/topology_builder.hpp"
@@ -77,11 +79,21 @@ void route(benchmark::State& state)
     for (std::int64_t n = 1; n < state.range(0); ++n)
         t.replica(name_of(n));
     const auto topology = t.build();
-    std::uint64_t turn = 0;
+    const config::cluster_settings cluster;
+    std::vector<const health::member*> eligible;
+    std::vector<proxy::candidate> candidates;
+    proxy::balance balance(config::balance_algorithm::roundrobin, 1);
+    balance.adopt(topology);
     for (auto _ : state)
-        benchmark::DoNotOptimize(
-            proxy::route(config::listener_role::replica, topology, *topology.confirmed, turn++)
+    {
+        proxy::find_eligible(
+            config::listener_role::replica, topology, *topology.confirmed, cluster, eligible
         );
+        candidates.clear();
+        for (const auto* m : eligible)
+            candidates.push_back({m->name, proxy::weight_scale});
+        benchmark::DoNotOptimize(balance.choose(candidates, {}).member);
+    }
 }
 BENCHMARK(route)->Arg(3)->Arg(100);
 

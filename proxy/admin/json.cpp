@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/admin/json.hpp"
 
+#include "config/words.hpp"
 #include "proxy/admin/readiness.hpp"
 #include "proxy/route.hpp"
 
@@ -210,6 +211,20 @@ json::object evidence_of(const health::member& m, time_point now)
     return o;
 }
 
+// null: it gets no new sessions from this listener.
+json::value share_object(const listener_view& l, const std::string& member)
+{
+    const auto found = l.shares.find(member);
+    if (found == l.shares.end())
+        return nullptr;
+    const auto& share = found->second;
+    json::object o;
+    o["weight"] = share.weight;
+    o["of"] = share.of;
+    o["idle_backup"] = share.is_idle;
+    return o;
+}
+
 json::object verdict_of(
     const listener_view& l, const health::topology& t, const health::member& m, time_point now
 )
@@ -221,6 +236,7 @@ json::object verdict_of(
     o["verdict"] = health::to_string(g.verdict);
     o["rule"] = g.rule;
     o["reason"] = g.reason;
+    o["share"] = share_object(l, m.name);
     o["evidence"] = evidence_of(m, now);
     return o;
 }
@@ -275,6 +291,7 @@ json::object explain_of(const process_view& view, const listener_view& l)
     o["role"] = role_word(l.settings.role);
     o["ready"] = why.empty();
     o["reason"] = or_null(why);
+    o["balance"] = config::word_of(config::balance_words, l.settings.balance);
     o["paused"] = l.paused;
     o["members"] = std::move(members);
     return o;

@@ -2,89 +2,15 @@
 #include "proxy/cli/table.hpp"
 
 #include "proxy/cli/format.hpp"
+#include "proxy/cli/json_text.hpp"
 
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <boost/json/value.hpp>
 
 namespace rolegate::proxy::cli
 {
 
 namespace
 {
-
-namespace json = boost::json;
-
-// A missing key, or a key of something that is no object, is null.
-const json::value& at(const json::value& from, std::string_view key)
-{
-    static const json::value null;
-    const auto* object = from.if_object();
-    const auto* found = object ? object->if_contains(key) : nullptr;
-    return found ? *found : null;
-}
-
-const json::object& object_at(const json::value& from, std::string_view key)
-{
-    static const json::object none;
-    const auto* object = at(from, key).if_object();
-    return object ? *object : none;
-}
-
-const json::array& array_at(const json::value& from, std::string_view key)
-{
-    static const json::array none;
-    const auto* array = at(from, key).if_array();
-    return array ? *array : none;
-}
-
-std::string text(const json::value& v)
-{
-    if (v.is_null())
-        return "-";
-    if (const auto* s = v.if_string())
-        return printable({s->data(), s->size()});
-    if (const auto* b = v.if_bool())
-        return *b ? "yes" : "no";
-    return printable(json::serialize(v));
-}
-
-std::string text_at(const json::value& from, std::string_view key)
-{
-    return text(at(from, key));
-}
-
-bool is_true(const json::value& v)
-{
-    const auto* b = v.if_bool();
-    return b && *b;
-}
-
-std::string duration_at(const json::value& from, std::string_view key)
-{
-    const auto* ms = at(from, key).if_int64();
-    return ms ? duration_text(*ms) : "-";
-}
-
-std::string size_at(const json::value& from, std::string_view key)
-{
-    const auto* bytes = at(from, key).if_int64();
-    return bytes ? size_text(*bytes) : "-";
-}
-
-// "a, b", or "-" for none
-std::string list_at(const json::value& from, std::string_view key)
-{
-    std::string out;
-    for (const auto& v : array_at(from, key))
-        out += (out.empty() ? "" : ", ") + text(v);
-    return out.empty() ? "-" : out;
-}
-
-std::string key_text(const json::key_value_pair& entry)
-{
-    return printable({entry.key().data(), entry.key().size()});
-}
 
 // " (etcd3, 17.3 s left)"; "" when neither is known
 std::string lock_source_text(const json::value& lock)
@@ -218,6 +144,19 @@ std::string verdict_text(const json::value& m)
     return "not routable (" + text_at(m, "verdict") + ")";
 }
 
+// "" for what everybody expects: it has the weight that it has by default.
+std::string share_line(const json::value& m)
+{
+    const auto& share = at(m, "share");
+    if (share.is_null())
+        return "";
+    if (is_true(at(share, "idle_backup")))
+        return "a backup: not used while another one is";
+    if (at(share, "weight") != at(share, "of"))
+        return "slow start: weight " + text_at(share, "weight") + " of " + text_at(share, "of");
+    return at(share, "of") == 1 ? "" : "weight " + text_at(share, "of");
+}
+
 std::string explain_listener(const json::key_value_pair& entry)
 {
     const auto& l = entry.value();
@@ -235,6 +174,8 @@ std::string explain_listener(const json::key_value_pair& entry)
              verdict_text(m),
              text_at(m, "rule") + ": " + text_at(m, "reason")}
         );
+        if (auto share = share_line(m); !share.empty())
+            rows.push_back({"", "", "", std::move(share)});
         rows.push_back({"", "", "", state_line(at(m, "evidence"))});
         rows.push_back({"", "", "", sources_line(at(m, "evidence"))});
     }

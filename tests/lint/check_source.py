@@ -30,7 +30,8 @@ PURE = (
     "health/dcs/base64.*", "health/dcs/cluster_keys.*", "health/dcs/conn_url.*",
     "health/dcs/*_messages.*", "health/dcs/object_splitter.*",
     "proxy/handshake.*", "proxy/role_history.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",
-    "proxy/address_range.*", "proxy/recent.*", "proxy/token_bucket.*",
+    "proxy/address_range.*", "proxy/balance.*", "proxy/recent.*", "proxy/slowstart.*",
+    "proxy/token_bucket.*", "proxy/waiting_line.*",
 )
 
 # The first row whose pattern matches the including file decides which of our headers it may see.

@@ -15,7 +15,6 @@
 #include <list>
 #include <memory>
 #include <random>
-#include <set>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -35,12 +34,13 @@ constexpr std::size_t workers = 4;
 constexpr std::size_t sessions_each = 800;
 constexpr std::size_t alive_each = 60;
 constexpr std::array<std::string_view, 3> names = {"a", "b", "c"};
+constexpr std::size_t any_member = names.size();
 
 // What all threads see, and the measures taken from outside.
 struct shared_world
 {
-    explicit shared_world(door_limits limits, std::size_t member_limit)
-        : member_maxconn(member_limit),
+    explicit shared_world(door_limits limits, std::size_t member_limit, bool own_members = false)
+        : member_maxconn(member_limit), each_wants_its_own(own_members),
           door(limits, [this](std::size_t worker, ticket t) { post(worker, t); })
     {
     }
@@ -66,6 +66,7 @@ struct shared_world
     };
 
     const std::size_t member_maxconn;
+    const bool each_wants_its_own; // and waits for it alone
     std::array<queue, workers> queues;
     std::atomic<std::size_t> reads{0};
     std::array<std::atomic<bool>, names.size()> open{true, true, true};
@@ -74,7 +75,7 @@ struct shared_world
     std::atomic<std::size_t> all_inside{0};
 
     std::mutex order_mutex;
-    std::set<ticket> certainly_wait; // a part of those that do
+    std::map<ticket, std::size_t> certainly_wait; // a part of those that do: what for
 
     std::atomic<std::size_t> entered{0};
     std::atomic<std::size_t> came_behind{0};
@@ -119,6 +120,7 @@ private:
 
         hold::visit visit;
         std::size_t member = 0;
+        std::size_t waits_for = any_member; // as of its last choice
         int tries = 0;
         bool connected = false;
         bool rests = false; // its members refused it
@@ -179,14 +181,21 @@ private:
         world_.certainly_wait.erase(v.number());
     }
 
+    // Nobody who came before may wait for this.
+    void check_order(const hold::visit& v, std::size_t wanted)
+    {
+        const std::lock_guard lock(world_.order_mutex);
+        for (const auto& [number, waits_for] : world_.certainly_wait)
+            if (number < v.number() && waits_for == wanted)
+                ++world_.overtaken;
+    }
+
     std::string_view choose(session& s, const hold::room& room)
     {
-        {
-            const std::lock_guard lock(world_.order_mutex);
-            const auto& waiting = world_.certainly_wait;
-            if (!waiting.empty() && *waiting.begin() < s.visit.number())
-                ++world_.overtaken;
-        }
+        check_order(s.visit, any_member);
+        s.waits_for = any_member;
+        if (world_.each_wants_its_own)
+            return s.rests ? "" : own_member(s, room);
         const auto from = random_() % names.size();
         for (std::size_t i = 0; i < names.size() && !s.rests; ++i)
         {
@@ -200,9 +209,29 @@ private:
         return {};
     }
 
+    // The first open one from where its ticket says.
+    std::string_view own_member(session& s, const hold::room& room)
+    {
+        auto m = s.visit.number() % names.size();
+        for (std::size_t i = 0; i < names.size() && !believed_[m]; ++i)
+            m = (m + 1) % names.size();
+        if (!believed_[m])
+            return {};
+        if (room.is_full(names[m], world_.member_maxconn))
+        {
+            room.wait_for(names[m]);
+            s.waits_for = m;
+            return {};
+        }
+        check_order(s.visit, m);
+        s.member = m;
+        return names[m];
+    }
+
     void try_enter(session_ptr s)
     {
         ++s->tries;
+        s->waits_for = any_member;
         const auto answer = s->visit.enter([&](const hold::room& r) { return choose(*s, r); });
         if (answer == turn::entered)
         {
@@ -224,7 +253,7 @@ private:
         }
         {
             const std::lock_guard lock(world_.order_mutex);
-            world_.certainly_wait.insert(s->visit.number());
+            world_.certainly_wait.emplace(s->visit.number(), s->waits_for);
         }
         const auto number = s->visit.number();
         waiting_.emplace(number, std::move(s));
@@ -369,21 +398,29 @@ TEST_SUITE("proxy/hold")
             door_limits limits;
             std::size_t member_maxconn;
             bool disturbed; // else nothing but places that become free wakes anybody
+            bool own_members;
         } rows[] = {
-            {{1000, {}}, 10, true},
-            {{1000, {}}, 10, false},
-            {{1000, 12}, 1000, true},
-            {{1000, 12}, 1000, false},
-            {{1000, 1}, 1, true},
-            {{1000, 1}, 1, false},
-            {{40, 20}, 9, true},
-            {{1000, {}}, 1000, true},
+            {{1000, {}}, 10, true, false},
+            {{1000, {}}, 10, false, false},
+            {{1000, 12}, 1000, true, false},
+            {{1000, 12}, 1000, false, false},
+            {{1000, 1}, 1, true, false},
+            {{1000, 1}, 1, false, false},
+            {{40, 20}, 9, true, false},
+            {{1000, {}}, 1000, true, false},
+            {{1000, {}}, 10, true, true},
+            {{1000, {}}, 10, false, true},
+            {{1000, {}}, 1, false, true},
+            {{1000, 12}, 5, true, true},
+            {{1000, 12}, 5, false, true},
+            {{40, 20}, 9, true, true},
         };
         for (const auto& row : rows)
         {
             CAPTURE(row.member_maxconn);
             CAPTURE(row.disturbed);
-            shared_world w(row.limits, row.member_maxconn);
+            CAPTURE(row.own_members);
+            shared_world w(row.limits, row.member_maxconn, row.own_members);
 
             run_all(w, row.disturbed);
 

@@ -3,13 +3,13 @@
 // The door of a listener as clients meet it: who goes in, in which order, and how many at once.
 #include "proxy/session.hpp"
 
+#include "tests/support/census.hpp"
 #include "tests/support/proxy_fixture.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <fstream>
-#include <poll.h>
 #include <ranges>
 
 using namespace rolegate;
@@ -20,43 +20,6 @@ namespace
 {
 
 using crowd = std::vector<std::unique_ptr<client>>;
-
-// Serves, and knows how many connections were open at once. A connection whose peer has closed it
-// does not count, even if its thread has not noticed.
-class census
-{
-public:
-    [[nodiscard]] script counted(script then)
-    {
-        return [this, then = std::move(then)](stream& s)
-        {
-            const int fd = s.fd();
-            enter(fd);
-            then(s);
-            const std::lock_guard lock(mutex_);
-            std::erase_if(open_, [fd](const ::pollfd& p) { return p.fd == fd; });
-        };
-    }
-
-    [[nodiscard]] std::size_t most() const
-    {
-        const std::lock_guard lock(mutex_);
-        return most_;
-    }
-
-private:
-    void enter(int fd)
-    {
-        const std::lock_guard lock(mutex_);
-        open_.push_back({fd, POLLRDHUP, 0});
-        const int closed = ::poll(open_.data(), open_.size(), 0);
-        most_ = std::max(most_, open_.size() - static_cast<std::size_t>(std::max(closed, 0)));
-    }
-
-    mutable std::mutex mutex_;
-    std::vector<::pollfd> open_;
-    std::size_t most_ = 0;
-};
 
 config::listener_settings with_maxconn(std::size_t maxconn)
 {

@@ -170,8 +170,10 @@ void proxy_fixture::publish(
         m.port = b.port;
         auto& grant = state_.settings.role == config::listener_role::primary ? m.write : m.read;
         grant.verdict = b.verdict;
+        m.word_seen = confirmed;
     }
     std::ranges::sort(t->members, {}, &health::member::name);
+    state_.members.adopt(*t, health::clock::now());
     for (auto& w : workers_)
         w->publish(0, t);
 }

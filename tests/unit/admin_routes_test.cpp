@@ -131,7 +131,7 @@ TEST_CASE("explain gives rule, reason and evidence of each verdict")
     REQUIRE(members.size() == 3);
     CHECK(members[2] == boost::json::parse(R"({
         "name": "pg-3", "routable": false, "verdict": "keep", "rule": "silent",
-        "reason": "does not answer",
+        "reason": "does not answer", "share": null,
         "evidence": {"role": "replica", "state": "running", "state_text": "running",
                      "timeline": 7, "lag_bytes": null, "listed": true, "listed_age_ms": 80,
                      "word_age_ms": 120, "error": "Connection refused", "sql": null,
@@ -145,6 +145,23 @@ TEST_CASE("explain gives rule, reason and evidence of each verdict")
          "error": null, "error_age_ms": null},
         {"member": "pg-3", "source": "rest", "results": {"error": 3, "ok": 2},
          "error": "Connection refused", "error_age_ms": 300}])"));
+}
+
+TEST_CASE("explain tells how open members share new sessions")
+{
+    auto view = sample_view();
+    view.listeners[1].settings.balance = rolegate::config::balance_algorithm::leastconn;
+    view.listeners[1].shares["pg-2"] = {7, 100, false};
+
+    const auto read = get_json("/api/v1/explain", view).at("listeners").at("read");
+
+    CHECK(read.at("balance") == "leastconn");
+    const auto& members = read.at("members").as_array();
+    CHECK(members[0].at("share").is_null());
+    CHECK(
+        members[1].at("share") ==
+        boost::json::parse(R"({"weight": 7, "of": 100, "idle_backup": false})")
+    );
 }
 
 TEST_CASE("explain can be asked about one listener")

@@ -70,6 +70,25 @@ cluster main: primary pg-1, lock held by pg-1 for 2 h (rest), generation 7, seen
     );
 }
 
+TEST_CASE("explain shows weights that are not 1, slow starts and backups that are not used")
+{
+    auto view = sample_view();
+    const auto share_of_pg2 = [&view](proxy::member_share share)
+    {
+        view.listeners[1].shares["pg-2"] = share;
+        return explain_text(api("/api/v1/explain/read", view));
+    };
+
+    CHECK_FALSE(has(share_of_pg2({1, 1, false}), "weight"));
+    CHECK(
+        has(share_of_pg2({5, 5, false}),
+            "running replica\n"
+            "                               weight 5\n")
+    );
+    CHECK(has(share_of_pg2({7, 100, false}), " slow start: weight 7 of 100\n"));
+    CHECK(has(share_of_pg2({5, 5, true}), " a backup: not used while another one is\n"));
+}
+
 TEST_CASE("the DCS, the lease and what is planned are shown")
 {
     auto t = sample_topology();

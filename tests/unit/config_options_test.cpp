@@ -3,6 +3,7 @@
 // How many, who may come, TLS, and the end of sessions: what good files give, and what is said
 // about bad ones.
 #include "config/load.hpp"
+#include "config/words.hpp"
 
 #include <doctest/doctest.h>
 
@@ -103,6 +104,46 @@ TEST_CASE("maxconn of the proxy, of a listener and of members")
     CHECK(some.options_of("pg2").maxconn == 9U);
     CHECK(some.options_of("pg3").maxconn == 9U);
     CHECK_FALSE(load_cluster("member_options: {a: {}}").options_of("a").maxconn.has_value());
+}
+
+TEST_CASE("how members share sessions")
+{
+    CHECK(load_listener("").balance == balance_algorithm::roundrobin);
+    for (const auto& [word, algorithm] : balance_words)
+    {
+        CAPTURE(word);
+        CHECK(load_listener("balance: " + std::string(word)).balance == algorithm);
+    }
+    const cluster_settings c = load_cluster(
+        "member_options: {a: {weight: 1, slowstart: 0, backup: false}, b: {maxqueue: 7}}, "
+        "default_member: {weight: 256, maxqueue: 1000000, slowstart: 90s, backup: true}"
+    );
+    CHECK(c.default_member == member_settings{256, {}, 1'000'000, 90s, true});
+    CHECK(c.options_of("a") == member_settings{1, {}, 1'000'000, 0s, false});
+    CHECK(c.options_of("b") == member_settings{256, {}, 7, 90s, true});
+    CHECK(load_cluster("default_member: {maxqueue: 0}").default_member == member_settings{});
+}
+
+TEST_CASE("problems of how members share sessions name the key")
+{
+    const std::string weight = "'weight' must be between 1 and 256, got ";
+    check_problems({
+        {with_listener("balance: leastcon"),
+         "f:3:10: expected one of roundrobin, leastconn, random, first, source, got 'leastcon', "
+         "did you "
+         "mean 'leastconn'?\n"},
+        {with_cluster("default_member: {weight: 0}"), "f:2:26: " + weight + "'0'\n"},
+        {with_cluster("member_options: {a: {weight: 257}}"), "f:2:30: " + weight + "'257'\n"},
+        {with_cluster("member_options: {a: {weight: x}}"),
+         "f:2:30: expected a whole number for 'weight', got 'x'\n"},
+        {with_cluster("default_member: {maxqueue: 1000001}"),
+         "f:2:28: 'maxqueue' must be between 0 and 1000000, got '1000001'\n"},
+        {with_cluster("default_member: {slowstart: 2d}"),
+         "f:2:29: 'slowstart' must be between 0 and 1d, got '2d'\n"},
+        {with_cluster("default_member: {backup: 1}"), "f:2:26: expected true or false, got '1'\n"},
+        {with_cluster("member_options: {a: {wieght: 1}}"),
+         "f:2:22: unknown key 'wieght', did you mean 'weight'?\n"},
+    });
 }
 
 TEST_CASE("problems of maxconn name the key")

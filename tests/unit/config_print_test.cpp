@@ -2,6 +2,7 @@
 #include "config/print.hpp"
 
 #include "config/load.hpp"
+#include "config/words.hpp"
 
 #include <doctest/doctest.h>
 
@@ -58,7 +59,12 @@ TEST_CASE("the effective configuration shows every default")
     # stale_after: the cluster's ttl, else 10s
     on_dcs_loss: rest
     on_stale: refuse_new
-    default_member: {}
+    default_member:
+      weight: 1
+      # maxconn: any number
+      maxqueue: 0
+      slowstart: 0
+      backup: false
     member_options: {}
 listeners:
   write:
@@ -149,7 +155,7 @@ TEST_CASE("limits, access and TLS are read back as they were")
     settings s = small_settings();
     s.maxconn = 1;
     s.clusters[0].default_member.maxconn = 2;
-    s.clusters[0].member_options["a"].maxconn = 3;
+    s.clusters[0].member_options["a"] = {256, 3, 4, 90s, true};
     listener_settings& l = s.listeners[0];
     l.bind = {{"/run/postgresql/.s.PGSQL.5432", 0}, {"/run/a $b 'c\"", 0}};
     l.maxconn = 4;
@@ -182,6 +188,11 @@ TEST_CASE("limits, access and TLS are read back as they were")
           marked_down_action::none})
     {
         l.on_marked_down = action;
+        check_round_trip(s);
+    }
+    for (const auto& [word, algorithm] : balance_words)
+    {
+        l.balance = algorithm;
         check_round_trip(s);
     }
 }

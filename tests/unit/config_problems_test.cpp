@@ -347,18 +347,6 @@ TEST_CASE("keys of later versions are refused, never ignored and never called un
         CHECK(problems_in(with_cluster(key + (": x"))) == "f:3:1: '" + key + "'" + not_yet);
     }
     CHECK(problems_in(with_patroni("address_map: {}")) == "f:4:1: 'address_map'" + not_yet);
-    for (const std::string key : {"weight", "maxqueue", "slowstart", "backup"})
-    {
-        CAPTURE(key);
-        CHECK(
-            problems_in(with_cluster("default_member: {" + key + ": 1}")) ==
-            "f:3:18: '" + key + "'" + not_yet
-        );
-        CHECK(
-            problems_in(with_cluster("member_options: {a: {" + key + ": 1}}")) ==
-            "f:3:22: '" + key + "'" + not_yet
-        );
-    }
     for (const std::string key :
          {"lag", "lag_time", "replication_state", "tags", "prefer", "fallback"})
     {
@@ -377,9 +365,6 @@ TEST_CASE("values and sections of later versions are refused where they stand")
     const row rows[] = {
         {with_listener("timeouts: {handshake: 0}"),
          "f:5:23: 'handshake: 0' (never) is not supported by this version yet\n"},
-        {with_listener("balance: leastconn"), "f:5:10: 'balance: leastconn'" + not_yet},
-        {with_listener("balance: leastcon"),
-         "f:5:10: expected roundrobin, got 'leastcon', did you mean 'leastconn'?\n"},
         {with_root("log: {format: json, session_log: /x}"),
          "f:3:15: 'format: json'" + not_yet + "f:3:21: 'session_log'" + not_yet},
         {with_root("admin: {users: {a: b}, tls: {}}"),

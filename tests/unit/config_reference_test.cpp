@@ -112,7 +112,7 @@ settings full_settings()
     cluster.sql->user = "rolegate";
     cluster.stale_after = 10s;
     cluster.default_member.maxconn = 100;
-    cluster.member_options["batman"].maxconn = 50;
+    cluster.member_options["batman"] = {5, 50, 10, 30s, true};
     s.clusters.push_back(cluster);
     listener_settings listener;
     listener.name = "write";

@@ -4,16 +4,12 @@
 // REST alone stand in decide_test.cpp, those with SQL in decide_sql_test.cpp.
 #include "health/decide.hpp"
 
-#include "proxy/route.hpp"
 #include "tests/support/evidence_builder.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace rolegate::health;
 using namespace rolegate::support;
-using rolegate::config::listener_role;
-using rolegate::proxy::errc;
-using rolegate::proxy::route;
 using state = member_state;
 using role = member_role;
 

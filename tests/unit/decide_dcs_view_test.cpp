@@ -11,8 +11,7 @@
 using namespace rolegate::health;
 using namespace rolegate::support;
 using rolegate::config::listener_role;
-using rolegate::proxy::errc;
-using rolegate::proxy::route;
+using rolegate::proxy::open_members;
 using kind = lock_belief::kind;
 
 TEST_SUITE_BEGIN("health/decide");
@@ -139,7 +138,7 @@ TEST_CASE("a view that the DCS has not confirmed for long routes nobody, and end
     s.after(8s).says("a", primary()).decide();
     CHECK(write_of(s.believed, "a") == "open lock-and-word");
     CHECK(s.believed.confirmed == story_begins);
-    CHECK(route(listener_role::primary, s.believed, s.now, 0).why == errc::stale_view);
+    CHECK(s.believed.stale(s.now));
 
     const auto generation = s.believed.generation;
     s.rules.end_when_stale = true;
@@ -156,10 +155,9 @@ TEST_CASE("nobody is routed before the DCS or a member has confirmed anything")
     s.seen.dcs->error = "not connected yet";
     s.sql("a", false).says("b", replica()).decide();
     CHECK_FALSE(s.believed.confirmed);
-    CHECK(route(listener_role::primary, s.believed, s.now, 0).member == nullptr);
-    CHECK(route(listener_role::replica, s.believed, s.now, 0).member == nullptr);
+    CHECK(open_members(listener_role::primary, s.believed, s.now).empty());
+    CHECK(open_members(listener_role::replica, s.believed, s.now).empty());
 
     s.after(10ms).dcs("a").sql("a", false).decide();
-    REQUIRE(route(listener_role::primary, s.believed, s.now, 0).member != nullptr);
-    CHECK(route(listener_role::primary, s.believed, s.now, 0).member->name == "a");
+    CHECK(open_members(listener_role::primary, s.believed, s.now) == std::vector<std::string>{"a"});
 }

@@ -16,7 +16,7 @@
 using namespace rolegate::health;
 using namespace rolegate::support;
 using rolegate::config::listener_role;
-using rolegate::proxy::route;
+using rolegate::proxy::has_open_member;
 using kind = lock_belief::kind;
 
 namespace
@@ -358,7 +358,7 @@ private:
             return "";
         const auto too_late = *t.confirmed + t.stale_after + 1ms;
         for (const auto to : {listener_role::primary, listener_role::replica})
-            if (route(to, t, too_late, 0).member)
+            if (has_open_member(to, t, too_late))
                 return "a stale view routes nobody";
         return "";
     }

@@ -12,7 +12,7 @@
 using namespace rolegate::health;
 using namespace rolegate::support;
 using rolegate::config::listener_role;
-using rolegate::proxy::route;
+using rolegate::proxy::open_members;
 using state = member_state;
 using role = member_role;
 
@@ -49,8 +49,8 @@ template <std::size_t N> void check_rows(const row (&rows)[N])
 // The primary that a new session would get; "" = none.
 std::string routed(const story& s, listener_role to = listener_role::primary)
 {
-    const auto found = route(to, s.believed, s.now, 0);
-    return found.member ? found.member->name : "";
+    const auto open = open_members(to, s.believed, s.now);
+    return open.empty() ? "" : open.front();
 }
 
 } // namespace

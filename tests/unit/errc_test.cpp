@@ -55,7 +55,6 @@ TEST_CASE("every errc knows its word, whose doing it was and the SQLSTATE that i
         {errc::no_routable_member, "no_routable_member", side::proxy, "57P03"},
         {errc::too_many_sessions, "too_many_sessions", side::proxy, "53300"},
         {errc::paused, "paused", side::proxy, "57P03"},
-        {errc::resting, "resting", side::proxy, silent},
         {errc::stale_view, "stale_view", side::proxy, "57P03"},
         {errc::queue_full, "queue_full", side::proxy, "57P03"},
         {errc::role_lost, "role_lost", side::proxy, "57P01"},

@@ -380,4 +380,211 @@ TEST_CASE("the least used member can be chosen")
     CHECK(went == "abab");
 }
 
+// --- one member only ---------------------------------------------------------------------------
+
+namespace
+{
+
+// Wants this member and no other.
+hold::choose_function wants(std::string_view member, std::size_t maxconn = 1)
+{
+    return [=](const hold::room& r) -> std::string_view
+    {
+        if (!r.is_full(member, maxconn))
+            return member;
+        r.wait_for(member);
+        return {};
+    };
+}
+
+} // namespace
+
+TEST_CASE("who waits for one member is passed by those who want another, and by no one else")
+{
+    world w({10, {}});
+    hold::visit a(w.door, 0);
+    hold::visit a2(w.door, 0);
+    hold::visit a3(w.door, 0);
+    hold::visit b(w.door, 0);
+    REQUIRE(a.enter(wants("a")) == turn::entered);
+    CHECK(a2.enter(wants("a")) == turn::full);
+    CHECK(a3.enter(wants("a")) == turn::full);
+    CHECK(b.enter(wants("b")) == turn::entered);
+    CHECK(w.door.held() == 2);
+    CHECK(a2.waits_for() == turn::full);
+
+    b.leave();
+    CHECK(w.wakes().empty()); // nobody wants that one
+    a.leave();
+    CHECK(w.wakes() == tickets{a2.number()});
+    hold::visit late(w.door, 0);
+    CHECK(late.enter(wants("a")) == turn::full); // a place is free, but not for it
+    CHECK(w.wakes().empty());
+    CHECK(a2.enter(wants("a")) == turn::entered);
+    CHECK(w.wakes() == tickets{a3.number()});
+    CHECK(a3.enter(wants("a")) == turn::full);
+    CHECK(w.wakes().empty());
+    CHECK(late.number() > a3.number());
+}
+
+TEST_CASE("so many may wait for a member alone, and who does so may not wait for another")
+{
+    world w({10, {}});
+    hold::visit inside(w.door, 0);
+    REQUIRE(inside.enter(wants("a")) == turn::entered);
+    bool a = false;
+    bool b = false;
+    const hold::choose_function look = [&](const hold::room& r) -> std::string_view
+    {
+        a = r.may_wait_for("a", 2);
+        b = r.may_wait_for("b", 1);
+        if (a)
+            r.wait_for("a");
+        return {};
+    };
+    std::list<hold::visit> visits;
+    for (int i = 0; i < 2; ++i)
+    {
+        CHECK(visits.emplace_back(w.door, 0).enter(look) == turn::full);
+        CHECK(a);
+        CHECK(b);
+    }
+    hold::visit late(w.door, 0);
+    CHECK(late.enter(look) == turn::no_member);
+    CHECK_FALSE(a);
+    CHECK(b);
+
+    late.leave();
+    CHECK(visits.front().enter(look) == turn::full);
+    CHECK(a); // itself apart there is one
+    CHECK_FALSE(b);
+    w.door.wake_head();
+    CHECK(visits.front().enter(look) == turn::full);
+    CHECK(b);
+}
+
+TEST_CASE("a topology lets those who wait for a member choose again, in the order they came")
+{
+    world w({10, {}});
+    hold::visit inside(w.door, 0);
+    hold::visit first(w.door, 0);
+    hold::visit second(w.door, 0);
+    REQUIRE(inside.enter(wants("a")) == turn::entered);
+    REQUIRE(first.enter(wants("a")) == turn::full);
+    REQUIRE(second.enter(wants("a")) == turn::full);
+
+    w.door.wake_head(); // "a" is closed, say
+
+    CHECK(w.wakes() == tickets{first.number()});
+    CHECK(second.enter(wants("b")) == turn::behind);
+    CHECK(first.enter(wants("b")) == turn::entered);
+    CHECK(w.wakes() == tickets{second.number()});
+    CHECK(second.enter(wants("a")) == turn::full);
+    inside.leave();
+    CHECK(w.wakes() == tickets{second.number()});
+}
+
+TEST_CASE("whoever steps aside lets the next one try")
+{
+    world w({10, {}});
+    hold::visit inside(w.door, 0);
+    hold::visit first(w.door, 0);
+    hold::visit second(w.door, 0);
+    w.open.clear();
+    REQUIRE(inside.enter(wants("a")) == turn::entered);
+    REQUIRE(w.enter(first) == turn::no_member);
+    REQUIRE(w.enter(second) == turn::behind);
+
+    CHECK(first.enter(wants("a")) == turn::full);
+
+    CHECK(w.wakes() == tickets{second.number()});
+    CHECK(second.enter(wants("b")) == turn::entered);
+}
+
+TEST_CASE("when the first that waits for a member goes away, the next one is woken")
+{
+    world w({10, {}});
+    hold::visit inside(w.door, 0);
+    hold::visit first(w.door, 0);
+    hold::visit second(w.door, 0);
+    hold::visit third(w.door, 0);
+    REQUIRE(inside.enter(wants("a")) == turn::entered);
+    for (auto* v : {&first, &second, &third})
+        REQUIRE(v->enter(wants("a")) == turn::full);
+    inside.leave();
+    REQUIRE(w.wakes() == tickets{first.number()});
+
+    third.leave();
+    CHECK(w.wakes().empty());
+    first.leave(); // its wake was in vain
+    CHECK(w.wakes() == tickets{second.number()});
+    CHECK(second.enter(wants("a")) == turn::entered);
+    CHECK(w.door.held() == 0);
+}
+
+TEST_CASE("who waited for a member and finds the listener full waits for any place")
+{
+    world w({10, 2});
+    hold::visit a(w.door, 0);
+    hold::visit b(w.door, 0);
+    hold::visit waiting(w.door, 0);
+    REQUIRE(a.enter(wants("a")) == turn::entered);
+    REQUIRE(waiting.enter(wants("a")) == turn::full);
+    REQUIRE(b.enter(wants("b")) == turn::entered);
+    a.leave();
+    REQUIRE(w.wakes() == tickets{waiting.number()});
+    hold::visit quicker(w.door, 0);
+    REQUIRE(quicker.enter(wants("c")) == turn::entered);
+
+    CHECK(waiting.enter(wants("a")) == turn::full);
+    b.leave();
+
+    CHECK(w.wakes() == tickets{waiting.number()});
+    CHECK(waiting.enter(wants("a")) == turn::entered);
+}
+
+TEST_CASE("who is woken for a member but must stand behind others passes the wake on")
+{
+    world w({10, {}});
+    w.open.clear();
+    hold::visit inside(w.door, 0);
+    hold::visit rests(w.door, 0);
+    hold::visit first(w.door, 0);
+    hold::visit second(w.door, 0);
+    REQUIRE(rests.enter(wants("b")) == turn::entered);
+    REQUIRE(inside.enter(wants("a")) == turn::entered);
+    REQUIRE(first.enter(wants("a")) == turn::full);
+    REQUIRE(second.enter(wants("a")) == turn::full);
+    CHECK(w.enter(rests) == turn::no_member); // refused by "b"
+    inside.leave();
+    REQUIRE(w.wakes() == tickets{first.number(), rests.number()});
+
+    CHECK(first.enter(wants("a")) == turn::behind);
+    CHECK(w.wakes() == tickets{second.number(), rests.number()});
+    first.leave(); // or the place would be lost with it
+    CHECK(second.enter(wants("a")) == turn::behind);
+    w.wakes();
+    rests.leave();
+    CHECK(w.wakes() == tickets{second.number()});
+    CHECK(second.enter(wants("a")) == turn::entered);
+}
+
+TEST_CASE("a pause calls those who wait for a member back, and resume lets them try")
+{
+    world w({10, {}});
+    hold::visit inside(w.door, 0);
+    hold::visit waiting(w.door, 0);
+    REQUIRE(inside.enter(wants("a")) == turn::entered);
+    REQUIRE(waiting.enter(wants("a")) == turn::full);
+    w.door.pause();
+    CHECK(waiting.waits_for() == turn::paused);
+    inside.leave();
+    CHECK(w.wakes().empty());
+
+    w.door.resume();
+
+    CHECK(w.wakes() == tickets{waiting.number()});
+    CHECK(waiting.enter(wants("a")) == turn::entered);
+}
+
 TEST_SUITE_END();

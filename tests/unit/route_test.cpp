@@ -5,9 +5,8 @@
 
 #include <doctest/doctest.h>
 
-#include <map>
-
 using namespace rolegate::proxy;
+using rolegate::config::cluster_settings;
 using rolegate::config::listener_role;
 using rolegate::health::admission;
 using rolegate::health::member_role;
@@ -21,18 +20,20 @@ namespace
 
 const auto confirmed = *topology_builder().build().confirmed;
 
-// The member's name, or the word of the refusal.
+// Whom a new session may go to: their names.
 std::string where(
     listener_role role,
     const topology& t,
-    std::uint64_t turn,
-    const std::vector<std::string>& resting = {},
+    const cluster_settings& cluster = {},
     time_point now = confirmed
 )
 {
-    const auto found = route(role, t, now, turn, resting);
-    CHECK((found.member != nullptr) == (found.why == errc::none));
-    return found.member ? found.member->name : info(found.why).word;
+    std::vector<const rolegate::health::member*> found;
+    find_eligible(role, t, now, cluster, found);
+    std::string names;
+    for (const auto* m : found)
+        names += (names.empty() ? "" : " ") + m->name;
+    return names;
 }
 
 topology four()
@@ -50,25 +51,11 @@ TEST_CASE("a listener's role decides which verdict counts")
 
     CHECK(&grant_for(listener_role::primary, t.members[0]) == &t.members[0].write);
     CHECK(&grant_for(listener_role::replica, t.members[0]) == &t.members[0].read);
-    CHECK(where(listener_role::primary, t, 0) == "a");
-    CHECK(where(listener_role::replica, t, 0) == "b");
+    CHECK(where(listener_role::primary, t) == "a");
+    CHECK(where(listener_role::replica, t) == "b c d");
 }
 
-TEST_CASE("turns go round the open members in the order of their names")
-{
-    const auto t = four();
-    const char* expected[] = {"b", "c", "d"};
-
-    for (std::uint64_t turn = 0; turn < 30; ++turn)
-    {
-        CAPTURE(turn);
-        CHECK(where(listener_role::replica, t, turn) == expected[turn % 3]);
-        CHECK(where(listener_role::primary, t, turn) == "a");
-    }
-    CHECK(where(listener_role::replica, t, UINT64_MAX) == expected[UINT64_MAX % 3]);
-}
-
-TEST_CASE("members that are kept or closed get no new session, and no turn")
+TEST_CASE("members that are kept or closed get no new session")
 {
     const auto t = topology_builder()
                        .replica("b")
@@ -76,61 +63,53 @@ TEST_CASE("members that are kept or closed get no new session, and no turn")
                        .add("d", member_role::replica, admission::closed, admission::closed)
                        .replica("e")
                        .build();
-    std::map<std::string, int> sessions;
 
-    for (std::uint64_t turn = 0; turn < 100; ++turn)
-        ++sessions[where(listener_role::replica, t, turn)];
-
-    CHECK(sessions == std::map<std::string, int>{{"b", 50}, {"e", 50}});
+    CHECK(where(listener_role::replica, t) == "b e");
+    CHECK(where(listener_role::primary, t) == "");
+    CHECK(where(listener_role::replica, topology{}) == "");
 }
 
-TEST_CASE("members that have just refused rest, and the others share their turns")
+TEST_CASE("a backup is used while no other member is open, and then the first one only")
 {
-    const auto t = four();
-    std::map<std::string, int> sessions;
+    cluster_settings cluster;
+    cluster.default_member.backup = true;
+    cluster.member_options["b"].backup = false;
+    CHECK(where(listener_role::replica, four(), cluster) == "b");
+    CHECK(where(listener_role::primary, four(), cluster) == "a");
 
-    for (std::uint64_t turn = 0; turn < 100; ++turn)
-        ++sessions[where(listener_role::replica, t, turn, {"c"})];
-
-    CHECK(sessions == std::map<std::string, int>{{"b", 50}, {"d", 50}});
-    CHECK(where(listener_role::replica, t, 1, {"b", "d"}) == "c");
-    CHECK(where(listener_role::replica, t, 1, {"nobody"}) == "c");
-    CHECK(where(listener_role::replica, t, 1, {"a"}) == "c");
+    auto t = four();
+    t.members[1].read.verdict = admission::keep;
+    CHECK(where(listener_role::replica, t, cluster) == "c");
+    t.members[2].read.verdict = admission::closed;
+    CHECK(where(listener_role::replica, t, cluster) == "d");
+    t.members[3].read.verdict = admission::closed;
+    CHECK(where(listener_role::replica, t, cluster) == "");
 }
 
-TEST_CASE("when all open members rest, that is why, and not the lack of a member")
-{
-    const auto t = four();
-
-    CHECK(where(listener_role::primary, t, 7, {"a"}) == "resting");
-    CHECK(where(listener_role::replica, t, 7, {"d", "c", "b"}) == "resting");
-    CHECK(where(listener_role::replica, topology{}, 7, {"b"}) == "no_routable_member");
-    CHECK(where(listener_role::replica, t, 7, {"d", "c", "b"}, confirmed + 24h) == "stale_view");
-}
-
-TEST_CASE("without an open member there is nobody to route to")
+TEST_CASE("without an open member there is nobody to go to")
 {
     const auto kept =
         topology_builder().add("a", member_role::primary, admission::keep, admission::keep).build();
 
     for (const auto role : {listener_role::primary, listener_role::replica})
     {
-        CHECK(where(role, kept, 0) == "no_routable_member");
-        CHECK(where(role, kept, 0, {"a"}) == "no_routable_member");
-        CHECK(where(role, topology{}, 0) == "no_routable_member");
+        CHECK(where(role, kept) == "");
+        CHECK_FALSE(has_open_member(role, kept, confirmed));
         CHECK(open_members(role, kept, confirmed).empty());
     }
 }
 
-TEST_CASE("a stale view routes nobody, whoever is open in it")
+TEST_CASE("in a stale view there is nobody to go to, whoever is open in it")
 {
     const auto t = four();
     const auto last = confirmed + t.stale_after;
 
     for (const auto role : {listener_role::primary, listener_role::replica})
     {
-        CHECK(route(role, t, last, 0).why == errc::none);
-        CHECK(where(role, t, 0, {}, last + 1ns) == "stale_view");
+        CHECK(where(role, t, {}, last) != "");
+        CHECK(where(role, t, {}, last + 1ns) == "");
+        CHECK(has_open_member(role, t, last));
+        CHECK_FALSE(has_open_member(role, t, last + 1ns));
         CHECK_FALSE(open_members(role, t, last).empty());
         CHECK(open_members(role, t, last + 1ns).empty());
     }

@@ -43,7 +43,6 @@ TEST_CASE("each end of a session has its two letters")
         {errc::server_ended, phase::data, "SD"},
         {errc::server_reset, phase::data, "SD"},
         {errc::no_routable_member, phase::queue, "sQ"},
-        {errc::resting, phase::queue, "PQ"},
         {errc::stale_view, phase::queue, "PQ"},
         {errc::stale_view, phase::handshake, "PR"},
         {errc::queue_full, phase::queue, "PQ"},

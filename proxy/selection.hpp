@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// Which member a client of one listener goes to, for all workers: who is open, who has a place, who
+// has just refused, shared by the listener's `balance`. One for each listener, so that all workers
+// count and choose as one.
+#pragma once
+
+#include "proxy/balance.hpp"
+#include "proxy/hold.hpp"
+#include "proxy/recent.hpp"
+#include "proxy/slowstart.hpp"
+
+#include <map>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rolegate::proxy
+{
+
+// What a choice depends on beside what all share.
+struct asker
+{
+    const client_address& from;
+    std::span<const std::string> resting; // members that have just refused this client
+    const recent& silent;                 // those that come last, by cluster
+    std::size_t cluster = 0;
+};
+
+// Thread-safe.
+class selection
+{
+public:
+    using time_point = health::time_point;
+
+    // `cluster` must outlive it.
+    selection(const config::listener_settings& l, const config::cluster_settings& cluster);
+
+    // What is believed from now on; before any worker acts on it.
+    void adopt(const health::topology& t, time_point now);
+
+    // For hold::visit::enter(): the member to go to, or "". The name is one of `t`'s.
+    [[nodiscard]] std::string_view
+    choose(const hold::room& room, const health::topology& t, time_point now, const asker& who);
+
+    // When a member that has opened lately takes more; max(): none does.
+    [[nodiscard]] time_point next_step(time_point now) const;
+
+    // Of the members of `t` that are open.
+    [[nodiscard]] std::map<std::string, member_share>
+    shares(const health::topology& t, time_point now) const;
+
+private:
+    void gather(const hold::room& room, time_point now, const asker& who, bool silent_too);
+
+    const config::listener_role role_;
+    const config::cluster_settings& cluster_;
+    mutable std::mutex mutex_; // of everything below; never held while a door is entered
+    slowstart slowstart_;
+    balance balance_;
+    std::vector<const health::member*> eligible_; // these two are reused by every choice
+    std::vector<candidate> candidates_;
+};
+
+} // namespace rolegate::proxy
