@@ -40,6 +40,8 @@ public:
     }
 
 private:
+    friend class completion_queue;
+
     struct any
     {
         any() = default;
@@ -47,6 +49,9 @@ private:
         any(const any&) = delete;
         any& operator=(const any&) = delete;
         virtual void call(const error_code& ec) = 0;
+
+        std::unique_ptr<any> next; // in a queue
+        error_code with;
     };
 
     template <class Handler> struct of final : any
@@ -57,6 +62,48 @@ private:
     };
 
     std::unique_ptr<any> held_;
+};
+
+// Those who go on later. Nothing is allocated: to end somebody must be possible without memory.
+class completion_queue
+{
+public:
+    [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+
+    void push(completion c, boost::system::error_code with) noexcept
+    {
+        auto& place = last_ ? last_->next : first_;
+        place = std::move(c.held_);
+        last_ = place.get();
+        last_->with = with;
+    }
+
+    // Calls those who are in it now, not those who come meanwhile. Whoever throws is out of it.
+    void run()
+    {
+        const auto* const end = last_;
+        for (bool more = !empty(); more;)
+        {
+            const auto c = std::move(first_);
+            first_ = std::move(c->next);
+            if (!first_)
+                last_ = nullptr;
+            more = c.get() != end;
+            c->call(c->with);
+        }
+    }
+
+    void clear() noexcept
+    {
+        // One by one: the length of the queue is not to be that of the stack.
+        while (first_)
+            first_ = std::move(first_->next);
+        last_ = nullptr;
+    }
+
+private:
+    std::unique_ptr<completion::any> first_;
+    completion::any* last_ = nullptr;
 };
 
 } // namespace rolegate::proxy

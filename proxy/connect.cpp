@@ -78,7 +78,7 @@ connect(transport& t, server_address server, const config::listener_settings& se
         co_return bad;
     unique_fd fd(::socket(to.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd.is_open())
-        co_return error_code(errno, boost::system::system_category());
+        co_return last_error();
     tune(fd.get(), settings);
     const error_code ec = co_await t.connect(std::move(fd), to.data(), to.size());
     co_return ec;

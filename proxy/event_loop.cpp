@@ -62,6 +62,7 @@ event_loop::~event_loop()
         const auto dropped = std::move(alarms_.begin()->second->waits_);
         alarms_.erase(alarms_.begin());
     }
+    resumed_.clear();
 }
 
 void event_loop::wake() noexcept
@@ -106,8 +107,9 @@ void event_loop::run_posted()
     // Asked only when there may be something: a look costs two locks.
     if (!posted_)
         return;
-    context_.poll(); // until the queue is empty
-    posted_ = false;
+    resumed_.run();
+    context_.poll(); // until its queue is empty
+    posted_ = !resumed_.empty();
 }
 
 void event_loop::resume(completion& who, boost::system::error_code with)
@@ -116,10 +118,10 @@ void event_loop::resume(completion& who, boost::system::error_code with)
     who(with);
 }
 
-void event_loop::resume_later(completion who, boost::system::error_code with)
+void event_loop::resume_later(completion who, boost::system::error_code with) noexcept
 {
     posted_ = true;
-    asio::post(context_, [who = std::move(who), with]() mutable { who(with); });
+    resumed_.push(std::move(who), with);
 }
 
 // --- descriptors -------------------------------------------------------------------------------

@@ -4,10 +4,9 @@
 //
 // Asio runs the coroutines and the posted calls; the waiting is ours. Asio asks the kernel anew for
 // each wait for readiness (one epoll_ctl and one allocation a message, 350 bytes a socket); here a
-// descriptor is registered once, level-triggered, and a session that has nothing to say costs
-// nothing.
+// descriptor stays registered, level-triggered, while one waits for the same again and again.
 //
-// All but post(), spawn() and stop() belongs to the thread of run().
+// All but post() and stop() belongs to the thread of run().
 #pragma once
 
 #include "proxy/completion.hpp"
@@ -106,7 +105,7 @@ public:
 
     // --- on the loop's thread ---
 
-    // What a call throws comes out here; the loop may be run again, and nothing is lost.
+    // What a call throws comes out here; the loop may be run again, and the others are not lost.
     void run();
 
     // Whoever asks is about to queue something.
@@ -131,7 +130,7 @@ public:
     void resume(completion& who, boost::system::error_code with);
 
     // The same in the next turn, so that nobody is called from within their own call.
-    void resume_later(completion who, boost::system::error_code with);
+    void resume_later(completion who, boost::system::error_code with) noexcept;
 
 private:
     using deferred_list =
@@ -149,8 +148,7 @@ private:
     unique_fd wake_;  // eventfd: another thread has posted something
     unique_fd timer_; // timerfd, set to the first alarm: cheaper than a time-out of epoll_wait,
                       // which the kernel starts and cancels for every message
-    boost::asio::io_context context_{1};
-    boost::asio::executor_work_guard<executor> work_;
+    completion_queue resumed_;
     deferred_list deferred_;
     std::multimap<time_point, alarm*> alarms_;
     time_point timer_set_to_ = time_point::max(); // max: to nothing
@@ -160,6 +158,10 @@ private:
     int next_ = 0;
     int count_ = 0;
     std::atomic<bool> stopped_ = false;
+
+    // Last, for what still waits in it refers to all of the above.
+    boost::asio::io_context context_{1};
+    boost::asio::executor_work_guard<executor> work_;
 };
 
 } // namespace rolegate::proxy

@@ -8,6 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <exception>
 #include <optional>
 #include <thread>
 
@@ -134,14 +135,24 @@ template <class T> asio::awaitable<T> front::ask(worker& w, T (worker::*what)() 
     const auto ours = co_await asio::this_coro::executor;
     asio::steady_timer answered(ours, asio::steady_timer::time_point::max());
     std::optional<T> answer;
+    std::exception_ptr thrown;
     w.loop().post(
         [&]
         {
-            answer.emplace((w.*what)());
+            try
+            {
+                answer.emplace((w.*what)());
+            }
+            catch (...)
+            {
+                thrown = std::current_exception();
+            }
             asio::post(ours, [&answered] { answered.cancel(); });
         }
     );
     co_await answered.async_wait(nothrow);
+    if (thrown)
+        std::rethrow_exception(thrown);
     co_return std::move(*answer);
 }
 

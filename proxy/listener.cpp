@@ -30,7 +30,7 @@ listener::listener(listener_state& state, worker& home, std::vector<worker*> all
     : state_(state), home_(home), all_(std::move(all))
 {
     for (const auto& bind : state.settings.bind)
-        open(bind);
+        bind_to(bind);
 }
 
 listener::entrance::entrance(listener& of, const config::host_port& bind)
@@ -38,7 +38,7 @@ listener::entrance::entrance(listener& of, const config::host_port& bind)
 {
 }
 
-void listener::open(const config::host_port& bind)
+void listener::bind_to(const config::host_port& bind)
 {
     try
     {
@@ -60,7 +60,7 @@ void listener::start()
         {
             home_.keep(*this);
             for (auto& e : entrances_)
-                e.socket.accept_clients(true);
+                open(e);
         }
     );
 }
@@ -111,7 +111,14 @@ void listener::pause(entrance& e, const std::string& why)
             .add("listener", state_.settings.name)
             .text("error", why);
     e.pauses = true;
-    e.socket.accept_clients(false);
+    e.socket.ignore_clients();
+}
+
+void listener::open(entrance& e)
+{
+    e.pauses = false;
+    if (!e.socket.watch_clients())
+        pause(e, last_error().message());
 }
 
 void listener::accepted(unique_fd client, const peer& from)
@@ -130,8 +137,8 @@ void listener::accepted(unique_fd client, const peer& from)
 void listener::on_look()
 {
     for (auto& e : entrances_)
-        if (std::exchange(e.pauses, false) && !stopped_ && !e.withdrawn)
-            e.socket.accept_clients(true);
+        if (e.pauses && !stopped_ && !e.withdrawn)
+            open(e);
     const auto after = state_.settings.withdraw_after;
     if (stopped_ || after == after.zero())
         return;
@@ -159,7 +166,7 @@ void listener::withdraw()
         if (e.socket.is_unix())
             continue; // cannot come back, and leads to no other host
         e.withdrawn = true;
-        e.socket.accept_clients(false);
+        e.socket.ignore_clients();
         e.socket.refuse_connects();
     }
     log::line(config::log_level::warning, "withdrawn")
@@ -179,7 +186,7 @@ void listener::come_back()
             continue;
         }
         e.withdrawn = false;
-        e.socket.accept_clients(true);
+        open(e);
     }
     if (!all)
         return;

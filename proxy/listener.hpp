@@ -52,7 +52,8 @@ private:
         entrance(listener& of, const config::host_port& bind);
     };
 
-    void open(const config::host_port& bind);
+    void bind_to(const config::host_port& bind);
+    void open(entrance& e);
     void on_client(listening_socket& s) override;
     void pause(entrance& e, const std::string& why);
     void accepted(unique_fd client, const peer& from);

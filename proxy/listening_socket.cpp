@@ -6,7 +6,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/system/system_error.hpp>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <netinet/in.h>
@@ -24,11 +23,6 @@ namespace
 using tcp = boost::asio::ip::tcp;
 using boost::system::error_code;
 
-error_code last_error()
-{
-    return {errno, boost::system::system_category()};
-}
-
 void check(int result)
 {
     if (result < 0)
@@ -40,11 +34,6 @@ unique_fd make_socket(int family)
     unique_fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     check(fd.get());
     return fd;
-}
-
-void set_option(int fd, int level, int name, int value)
-{
-    check(::setsockopt(fd, level, name, &value, sizeof value));
 }
 
 tcp::endpoint endpoint_of(const config::host_port& bind)
@@ -106,7 +95,11 @@ listening_socket::listening_socket(
         bind_unix(bind);
     else
         bind_tcp(bind, settings);
-    check(::listen(fd_.get(), SOMAXCONN));
+    if (const auto ec = listen_again(); ec)
+    {
+        remove_file(); // no destructor will
+        throw boost::system::system_error(ec);
+    }
 }
 
 listening_socket::~listening_socket()
@@ -133,10 +126,11 @@ void listening_socket::bind_tcp(
 {
     auto where = endpoint_of(bind);
     fd_ = make_socket(where.protocol().family());
-    set_option(fd_.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+    reuse_address(true);
     // "[::]" is every IPv6 address and no IPv4 one, so that "*" may stand beside it.
+    const int alone = 1;
     if (where.address().is_v6())
-        set_option(fd_.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
+        check(::setsockopt(fd_.get(), IPPROTO_IPV6, IPV6_V6ONLY, &alone, sizeof alone));
     tune(fd_.get(), settings);
     check(::bind(fd_.get(), where.data(), static_cast<socklen_t>(where.size())));
     auto size = static_cast<socklen_t>(where.capacity());
@@ -150,10 +144,14 @@ void listening_socket::on_ready(std::uint32_t)
     told_.on_client(*this);
 }
 
-void listening_socket::accept_clients(bool wanted) noexcept
+bool listening_socket::watch_clients() noexcept
 {
-    if (fd_.is_open())
-        static_cast<void>(loop_.want(*this, fd_.get(), wanted ? std::uint32_t{EPOLLIN} : 0));
+    return loop_.want(*this, fd_.get(), EPOLLIN);
+}
+
+void listening_socket::ignore_clients() noexcept
+{
+    loop_.forget(*this, fd_.get());
 }
 
 std::pair<unique_fd, error_code> listening_socket::accept(peer& from) noexcept
@@ -168,17 +166,21 @@ std::pair<unique_fd, error_code> listening_socket::accept(peer& from) noexcept
     return {std::move(client), error_code()};
 }
 
+void listening_socket::reuse_address(bool on) noexcept
+{
+    const int value = on ? 1 : 0;
+    static_cast<void>(::setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &value, sizeof value));
+}
+
 void listening_socket::refuse_connects() noexcept
 {
     ::shutdown(fd_.get(), SHUT_RD);
-    const int off = 0;
-    static_cast<void>(::setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &off, sizeof off));
+    reuse_address(false);
 }
 
 error_code listening_socket::listen_again() noexcept
 {
-    const int on = 1;
-    static_cast<void>(::setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on));
+    reuse_address(true);
     return ::listen(fd_.get(), SOMAXCONN) == 0 ? error_code() : last_error();
 }
 

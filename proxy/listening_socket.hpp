@@ -48,8 +48,9 @@ public:
 
     // --- on the loop's thread ---
 
-    // The owner is told of clients, or is not.
-    void accept_clients(bool wanted) noexcept;
+    // The owner is told of clients, or is not any more. False: the kernel has no room for it now.
+    [[nodiscard]] bool watch_clients() noexcept;
+    void ignore_clients() noexcept;
 
     // One client and where it comes from, or why there is none.
     [[nodiscard]] std::pair<unique_fd, error_code> accept(peer& from) noexcept;
@@ -66,6 +67,7 @@ public:
 
 private:
     void on_ready(std::uint32_t events) override;
+    void reuse_address(bool on) noexcept;
     void bind_unix(const config::host_port& bind);
     void bind_tcp(const config::host_port& bind, const config::listener_settings& settings);
 

@@ -77,6 +77,8 @@ void relay::start()
 
 void relay::wait(flow& f, transport& on, io_status for_what, step next)
 {
+    if (stopping_)
+        return;
     f.waits_on = &on;
     f.events = for_what == io_status::want_write ? EPOLLOUT : EPOLLIN;
     f.next = next;
@@ -115,11 +117,12 @@ void relay::on_ready(transport& t, std::uint32_t events)
 
 void relay::on_turn()
 {
+    // Only here and not at the end: stop() always means the next turn.
+    if (stopping_)
+        return owner_.on_relay_end(why_); // destroys this, perhaps
     for (auto* f : {&from_server_, &from_client_})
         if (!stopping_ && std::exchange(f->goes_on, false))
             take(*f);
-    if (stopping_)
-        owner_.on_relay_end(why_); // destroys this
 }
 
 void relay::take(flow& f) noexcept

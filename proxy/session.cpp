@@ -75,7 +75,11 @@ void session::start()
 
 asio::awaitable<void> session::run()
 {
-    if (co_await establish())
+    // It may have been ended before it has begun.
+    bool established = false;
+    if (why_ == errc::none)
+        established = co_await establish();
+    if (established)
         co_return start_relay();
     finish();
     auto words = last_words();

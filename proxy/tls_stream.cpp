@@ -273,7 +273,7 @@ io_status tls_stream::why(int result) noexcept
 
 bool tls_stream::has_buffered() const noexcept
 {
-    // Half a record is none: the socket will report its other half.
+    // Behind a filled room it may be half a record; the next read() finds out.
     return stirs_ || (!dry_ && ::SSL_has_pending(ssl_.get()) == 1);
 }
 

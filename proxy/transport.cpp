@@ -2,7 +2,6 @@
 #include "proxy/transport.hpp"
 
 #include <boost/asio/error.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <cerrno>
 #include <poll.h>
@@ -20,11 +19,6 @@ using boost::system::error_code;
 bool would_block()
 {
     return errno == EAGAIN || errno == EWOULDBLOCK;
-}
-
-error_code error_of(int number)
-{
-    return {number, boost::system::system_category()};
 }
 
 } // namespace
@@ -151,18 +145,19 @@ asio::awaitable<error_code> transport::ready(io_status for_what)
 
 asio::awaitable<error_code> transport::connect(unique_fd fd, const sockaddr* to, std::size_t size)
 {
+    close();
     fd_ = std::move(fd);
     if (::connect(fd_.get(), to, static_cast<socklen_t>(size)) == 0)
         co_return error_code{};
     if (errno != EINPROGRESS && errno != EINTR)
-        co_return error_of(errno);
+        co_return last_error();
     const auto ec = co_await ready(io_status::want_write);
     if (ec)
         co_return ec;
     int problem = 0;
     socklen_t length = sizeof problem;
     static_cast<void>(::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &problem, &length));
-    co_return problem == 0 ? error_code{} : error_of(problem);
+    co_return error_code(problem, boost::system::system_category());
 }
 
 asio::awaitable<std::optional<std::string>> transport::accept_tls(tls_context_ptr context)

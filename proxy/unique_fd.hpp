@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// Owns a descriptor.
+// Owns a descriptor; and what a system call says that has failed.
 #pragma once
+
+#include <boost/system/error_code.hpp>
+
+#include <cerrno>
 
 #include <unistd.h>
 #include <utility>
 
 namespace rolegate::proxy
 {
+
+[[nodiscard]] inline boost::system::error_code last_error() noexcept
+{
+    return {errno, boost::system::system_category()};
+}
 
 class unique_fd
 {

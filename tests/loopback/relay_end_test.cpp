@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <future>
+#include <sys/socket.h>
 
 using namespace rolegate;
 using namespace rolegate::support;
@@ -61,6 +62,49 @@ bool is_role_lost(const byte_vector& told)
     return error_field(told, 'C') == "57P01" &&
            error_field(told, 'M').find("no longer the primary") != std::string::npos;
 }
+
+// A relay of its own, between two pairs of sockets, and how often it has told of its end.
+struct lone_relay final : proxy::relay_owner
+{
+    struct pair
+    {
+        pair()
+        {
+            int fds[2];
+            REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
+            ours.reset(fds[0]);
+            theirs.reset(fds[1]);
+        }
+        proxy::unique_fd ours;
+        proxy::unique_fd theirs;
+    };
+
+    void on_half_closed() override {}
+    void on_relay_end(proxy::errc) override { ++ends; }
+    void on_backend_key(pgwire::bytes) override {}
+    void on_idle() override {}
+
+    // As long as there is anything to do, and a few turns more.
+    void run()
+    {
+        proxy::event_loop::alarm enough(loop);
+        enough.call_at(
+            std::chrono::steady_clock::now() + 50ms,
+            proxy::completion([this](auto) { loop.stop(); })
+        );
+        loop.run();
+    }
+
+    pair client;
+    pair server;
+    proxy::event_loop loop;
+    proxy::transport to_client{loop, std::move(client.ours)};
+    proxy::transport to_server{loop, std::move(server.ours)};
+    proxy::buffer_pool buffers{16};
+    proxy::relay::tick now = 0;
+    int ends = 0;
+    proxy::relay relay{to_client, to_server, loop, buffers, now, *this};
+};
 
 bool begins_with(const byte_vector& bytes, const byte_vector& prefix)
 {
@@ -225,6 +269,36 @@ TEST_SUITE("relay: ended in the middle")
         CHECK(run_until([&] { return proxy.sessions() == 0; }));
         CHECK(proxy.parked() == 0);
         CHECK(proxy.ended("D-") == 2);
+    }
+}
+
+TEST_SUITE("relay: its end")
+{
+    TEST_CASE("is told once, also when it is found in a turn that was asked for")
+    {
+        lone_relay r;
+        ::shutdown(r.client.theirs.get(), SHUT_WR);
+        // More buffers than one turn takes, and the end right behind them.
+        const std::string answer(16 * 8, 'x');
+        REQUIRE(
+            ::send(r.server.theirs.get(), answer.data(), answer.size(), 0) ==
+            static_cast<ssize_t>(answer.size())
+        );
+        r.server.theirs.reset();
+        r.relay.start_opaque();
+        r.run();
+        CHECK(r.ends == 1);
+    }
+
+    TEST_CASE("is told once to who stops it twice")
+    {
+        lone_relay r;
+        r.relay.start_opaque();
+        r.relay.stop(proxy::errc::role_lost);
+        r.relay.stop(proxy::errc::shutting_down);
+        CHECK(r.ends == 0); // never from within stop()
+        r.run();
+        CHECK(r.ends == 1);
     }
 }
 
