@@ -59,7 +59,8 @@ asio::awaitable<void> offer_cancel(
                     all_done.cancel();
             }
         );
-    co_await all_done.wait_until(std::chrono::steady_clock::now() + limit);
+    if (left > 0) // some fail at once
+        co_await all_done.wait_until(std::chrono::steady_clock::now() + limit);
 
     // The offers refer to this frame: it stays until the last one has returned.
     while (left > 0)

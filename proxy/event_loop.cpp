@@ -140,8 +140,14 @@ bool event_loop::want(descriptor& d, int fd, std::uint32_t events) noexcept
 
 void event_loop::forget(descriptor& d, int fd) noexcept
 {
-    if (std::exchange(d.asked, 0) != 0)
+    if (d.asked != 0)
         static_cast<void>(::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr));
+    forget_closed(d);
+}
+
+void event_loop::forget_closed(descriptor& d) noexcept
+{
+    d.asked = 0;
     for (auto i = next_; i < count_; ++i)
         if (auto& e = reported_[static_cast<std::size_t>(i)]; e.data.ptr == &d)
             e.data.ptr = nullptr;

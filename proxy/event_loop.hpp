@@ -120,9 +120,11 @@ public:
     // kernel has no room for one more.
     [[nodiscard]] bool want(descriptor& d, int fd, std::uint32_t events) noexcept;
 
-    // `fd` is about to be closed, or `d` to go: it is not told any more, not even of what has been
-    // reported already.
+    // `d` is not told any more, not even of what has been reported already.
     void forget(descriptor& d, int fd) noexcept;
+
+    // The same when its descriptor is about to be closed: the kernel forgets it by itself.
+    void forget_closed(descriptor& d) noexcept;
 
     void defer(deferred& d);
 

@@ -193,7 +193,7 @@ void listening_socket::remove_file() noexcept
 void listening_socket::close() noexcept
 {
     remove_file();
-    loop_.forget(*this, fd_.get());
+    loop_.forget_closed(*this);
     fd_.reset();
 }
 

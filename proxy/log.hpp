@@ -30,6 +30,9 @@ public:
     line(const line&) = delete;
     line& operator=(const line&) = delete;
 
+    // False: nobody will see it, and what it would say need not be put into words.
+    [[nodiscard]] explicit operator bool() const noexcept { return wanted_; }
+
     line& add(std::string_view key, std::string_view value); // a word that needs no quotes
     line& add(std::string_view key, std::int64_t value);
     line& text(std::string_view key, std::string_view value); // quoted, up to 512 bytes

@@ -270,10 +270,12 @@ void relay::write_parked(flow& f)
 void relay::on_eof(flow& f)
 {
     f.ended = true;
-    f.to.finish_sending();
+    const bool other_ended = &f == &from_client_ ? from_server_.ended : from_client_.ended;
+    // To close says FIN as well, but no close_notify.
+    if (!other_ended || f.to.encrypted())
+        f.to.finish_sending();
     if (ending_)
         return stop(why_);
-    const bool other_ended = &f == &from_client_ ? from_server_.ended : from_client_.ended;
     if (other_ended)
         return finish(why_);
     // Remembered for the end: a server that ends first has something to explain.
@@ -289,7 +291,7 @@ void relay::stop(errc why)
     stopping_ = true;
     why_ = why;
     from_server_.from.close();
-    from_client_.from.cancel();
+    from_client_.from.tell_nobody();
     loop_.defer(*this);
 }
 

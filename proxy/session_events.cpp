@@ -289,8 +289,10 @@ void session::record_end()
 
     // A probe that connects and closes is no session worth a line.
     const bool probe = why_ == errc::client_gone && opening_in_ == 0;
-    log::line(probe ? config::log_level::debug : config::log_level::info, "session_end")
-        .add("id", static_cast<std::int64_t>(id_))
+    log::line told(probe ? config::log_level::debug : config::log_level::info, "session_end");
+    if (!told)
+        return;
+    told.add("id", static_cast<std::int64_t>(id_))
         .add("client", peer_.text())
         .add("listener", listener_.settings.name)
         .add("member", log::quoted(member_.empty() ? "-" : member_))

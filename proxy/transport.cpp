@@ -25,7 +25,7 @@ bool would_block()
 
 transport::~transport()
 {
-    loop_.forget(*this, fd_.get());
+    loop_.forget_closed(*this);
 }
 
 // --- for the relay -----------------------------------------------------------------------------
@@ -97,8 +97,6 @@ void transport::finish_sending() noexcept
 
 void transport::cancel() noexcept
 {
-    told_ = nullptr;
-    loop_.forget(*this, fd_.get());
     if (waits_)
         loop_.resume_later(std::move(waits_), asio::error::operation_aborted);
 }
@@ -106,6 +104,8 @@ void transport::cancel() noexcept
 void transport::close() noexcept
 {
     cancel();
+    tell_nobody();
+    loop_.forget_closed(*this);
     tls_.reset(); // refers to the descriptor
     fd_.reset();
 }
@@ -150,6 +150,11 @@ asio::awaitable<error_code> transport::connect(unique_fd fd, const sockaddr* to,
     if (::connect(fd_.get(), to, static_cast<socklen_t>(size)) == 0)
         co_return error_code{};
     if (errno != EINPROGRESS && errno != EINTR)
+        co_return last_error();
+    // On this machine, and on a near one sometimes, it is there by now; so is a refusal.
+    if (::connect(fd_.get(), to, static_cast<socklen_t>(size)) == 0 || errno == EISCONN)
+        co_return error_code{};
+    if (errno != EALREADY && errno != EINPROGRESS && errno != EINTR)
         co_return last_error();
     const auto ec = co_await ready(io_status::want_write);
     if (ec)

@@ -72,8 +72,10 @@ public:
     // Nothing more will be sent: close_notify, FIN.
     void finish_sending() noexcept;
 
-    // Whoever waits goes on with operation_aborted, in the loop's next turn. Nobody is told of
-    // anything any more until somebody waits again.
+    // The reader is told of nothing any more.
+    void tell_nobody() noexcept { told_ = nullptr; }
+
+    // Whoever waits goes on with operation_aborted, in the loop's next turn.
     void cancel() noexcept;
     void close() noexcept;
 
