@@ -39,8 +39,8 @@ std::uint64_t hash_of(const client_address& client, std::string_view member) noe
 // often as its weight says.
 double score_of(const candidate& c, const client_address& client) noexcept
 {
-    constexpr double steps = 9007199254740992.0; // 2^53: as many as a double tells apart
-    const auto u = (static_cast<double>(hash_of(client, c.name) >> 11U) + 0.5) / steps;
+    constexpr double steps = 4503599627370496.0; // 2^52: halves of them are exact in a double
+    const auto u = (static_cast<double>(hash_of(client, c.name) >> 12U) + 0.5) / steps;
     return -static_cast<double>(c.weight) / std::log(u);
 }
 

@@ -87,12 +87,6 @@ bool hold::paused() const
     return paused_;
 }
 
-hold::turn hold::waits_for() const
-{
-    const lock held_lock(mutex_);
-    return paused_ ? turn::paused : waits_for_;
-}
-
 // --- under the lock ----------------------------------------------------------------------------
 
 hold::turn hold::try_enter(visit& v, const choose_function& choose, step& s)

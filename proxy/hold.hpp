@@ -116,9 +116,6 @@ public:
         queue_full, // does not wait
     };
 
-    // What the first of those that wait waits for, and with it all behind it.
-    [[nodiscard]] turn waits_for() const;
-
 private:
     struct places
     {

@@ -14,6 +14,15 @@ namespace
 
 using std::chrono::seconds;
 
+// Out of work, and perhaps restarted. One that only gets no new sessions for a moment (its
+// replication reconnects, nobody confirms its lock) has kept those it had, and is as warm as
+// before.
+bool is_cold(const health::member& m, health::admission verdict) noexcept
+{
+    return verdict == health::admission::closed ||
+           (m.state != health::member_state::running && m.state != health::member_state::unknown);
+}
+
 // HAProxy rounds its slowstart up to seconds as well.
 seconds length_of(const config::member_settings& m)
 {
@@ -56,12 +65,15 @@ void slowstart::adopt(const health::topology& t, time_point now)
 
 void slowstart::note(const health::member& m, record& r, time_point now) const
 {
-    if (grant_for(role_, m).verdict == health::admission::open)
+    const auto verdict = grant_for(role_, m).verdict;
+    if (verdict == health::admission::open)
     {
         if (std::exchange(r.was_shut, false))
             r.since = now;
         return;
     }
+    if (!is_cold(m, verdict))
+        return;
     r.since.reset();
     r.was_shut |= somebody_was_open_ && (m.word_seen || m.sql_seen);
 }

@@ -48,9 +48,9 @@ public:
     // `cluster` must outlive it.
     slowstart(config::listener_role role, const config::cluster_settings& cluster);
 
-    // A member that opens has just started if it was known before not to be open: heard of, and
-    // while somebody else was open. So nobody starts slowly when the process does, or the cluster
-    // is first seen. A topology that is not newer than the last one says nothing.
+    // A member that opens has just started if it was known before to be shut or not to run: heard
+    // of, and once somebody had been open. So nobody starts slowly when the process does, or the
+    // cluster is first seen. A topology that is not newer than the last one says nothing.
     void adopt(const health::topology& t, time_point now);
 
     [[nodiscard]] unsigned weight(const std::string& member, time_point now) const;
@@ -63,7 +63,7 @@ public:
 private:
     struct record
     {
-        bool was_shut = false;           // known not to be open
+        bool was_shut = false;           // known to be shut, or not to run
         std::optional<time_point> since; // open, after it was shut
     };
 

@@ -12,6 +12,7 @@ using rolegate::config::cluster_settings;
 using rolegate::config::listener_role;
 using rolegate::health::admission;
 using rolegate::health::member_role;
+using rolegate::health::member_state;
 using rolegate::support::topology_builder;
 using namespace std::chrono_literals;
 
@@ -30,7 +31,11 @@ struct world
         cluster.default_member.maxconn = 50;
     }
 
-    void see(admission b, slowstart::time_point now, bool heard = true)
+    void
+    see(admission b,
+        slowstart::time_point now,
+        bool heard = true,
+        member_state state = member_state::running)
     {
         auto t = topology_builder()
                      .replica("a")
@@ -38,8 +43,12 @@ struct world
                      .build();
         t.generation = ++generation;
         for (auto& m : t.members)
+        {
             if (heard)
                 m.word_seen = now;
+            if (m.name == "b")
+                m.state = state;
+        }
         t.confirmed = now;
         s.adopt(t, now);
     }
@@ -100,7 +109,7 @@ TEST_CASE("a member that opens after it was shut starts slowly, a second at a ti
     world w(10s);
     w.see(admission::open, noon);
     CHECK(w.weight_of_b(noon) == 100);
-    w.see(admission::keep, noon + 1s);
+    w.see(admission::keep, noon + 1s, true, member_state::stopped);
     w.see(admission::open, noon + 60s);
 
     CHECK(w.weight_of_b(noon + 60s) == 7);
@@ -115,6 +124,23 @@ TEST_CASE("a member that opens after it was shut starts slowly, a second at a ti
     CHECK(w.weight_of_b(noon + 70s) == 100);
     CHECK(w.s.maxconn("b", noon + 70s) == 50U);
     CHECK(w.s.next_step(noon + 70s) == slowstart::time_point::max());
+}
+
+TEST_CASE("a member that runs and only gets no new sessions for a while stays warm")
+{
+    world w(10s);
+    w.see(admission::open, noon);
+    w.see(admission::keep, noon + 1s);
+    w.see(admission::open, noon + 2s);
+    CHECK(w.weight_of_b(noon + 2s) == 100);
+    CHECK(w.s.maxconn("b", noon + 2s) == 50U);
+
+    // Nor does it gain by it: a slow start goes on.
+    w.see(admission::closed, noon + 3s);
+    w.see(admission::open, noon + 60s);
+    w.see(admission::keep, noon + 61s);
+    w.see(admission::open, noon + 62s);
+    CHECK(w.weight_of_b(noon + 62s) == 25);
 }
 
 TEST_CASE("while it stays open it is not started again; when it shuts once more it is")
