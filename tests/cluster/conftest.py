@@ -137,7 +137,7 @@ def make_dcs_rolegate(cluster, make_rolegate):
 
 
 @pytest.fixture
-def dcs_rolegate(make_dcs_rolegate):
+def dcs_rolegate(cluster, make_dcs_rolegate):
     """Rolegate with a watch on the lock, which it knows from etcd, as well as every member's role."""
     proxy = make_dcs_rolegate()
     proxy.start()
