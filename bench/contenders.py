@@ -169,7 +169,33 @@ class Nginx(Configured):
     name, text, argv = "nginx", NGINX, ("nginx", "-c")
 
 
-ALL = (Direct, Rolegate, RolegateEndsTls, HAProxy, PgBouncer, Nginx)
+class BareRelay:
+    """The floor: bare_relay.c."""
+    name = "bare relay"
+    modes = (CLEAR, PASSED)
+
+    def __init__(self, server, directory, certificate):
+        self.host, self.port = HOST, ports.free_port()
+        program = f"{directory}/bare_relay"
+        subprocess.run(["cc", "-O2", "-pthread", "-o", program, os.path.join(os.path.dirname(__file__), "bare_relay.c")],
+                       check=True)
+        self._child = Child(self.name, [program, self.host, str(self.port), server.host, str(server.pg_port),
+                                        str(os.cpu_count())], f"{directory}/bare-relay-{self.port}.log")
+
+    def start(self):
+        self._child.start()
+        wait_until("the bare relay listens",
+                   lambda: self._child.require_running() or ports.is_taken(self.host, self.port), 10)
+
+    def stop(self):
+        self._child.stop(limit=1)
+
+    @property
+    def pids(self):
+        return [self._child.pid]
+
+
+ALL = (Direct, BareRelay, Rolegate, RolegateEndsTls, HAProxy, PgBouncer, Nginx)
 NAMES = tuple(dict.fromkeys(kind.name for kind in ALL))
 
 

@@ -41,9 +41,10 @@ struct candidate
 // A member's part in sharing new sessions, as people are told; weights as they are configured.
 struct member_share
 {
-    unsigned weight = 1;  // now: less than the whole in a slow start
-    unsigned of = 1;      // the whole
-    bool is_idle = false; // a backup that is not used now
+    unsigned weight = 1;    // now: less than the whole in a slow start, but 1 at least
+    unsigned of = 1;        // the whole
+    bool is_idle = false;   // a backup that is not used now
+    unsigned percent = 100; // of the whole, as exact as it is counted: HAProxy's throttle
 
     friend bool operator==(const member_share&, const member_share&) = default;
 };

@@ -3,8 +3,9 @@
 // One listener's door, for all workers: who waits, in which order, and how many may go where.
 //
 // A client that wants a server makes a visit. Visits go in in the order they came, whichever worker
-// they are on: of those that wait only the first may try, and each that goes in wakes the next. So
-// a promotion lets everybody in one by one, and while a server refuses there is one that tries.
+// they are on: of those that wait only the first may try (and the first of those that wait for one
+// member alone), and each that goes in wakes the next. So a promotion lets everybody in one by one,
+// and while a server refuses there is one that tries.
 //
 //   hold::visit v(door, my_worker);
 //   v.enter(choose):  entered: connect to v.member(), then v.connected()

@@ -61,11 +61,11 @@ public:
     void refuse_connects() noexcept;
     [[nodiscard]] error_code listen_again() noexcept;
 
-    // Before the socket is closed: afterwards a file of this name may be somebody else's.
-    void remove_file() noexcept;
     void close() noexcept;
 
 private:
+    // Before the socket is closed: afterwards a file of this name may be somebody else's.
+    void remove_file() noexcept;
     void on_ready(std::uint32_t events) override;
     void reuse_address(bool on) noexcept;
     void bind_unix(const config::host_port& bind);

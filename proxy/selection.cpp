@@ -76,10 +76,15 @@ selection::shares(const health::topology& t, time_point now) const
     const std::lock_guard lock(mutex_);
     std::map<std::string, member_share> all;
     for (const auto& name : open_members(role_, t, now))
+    {
+        const auto weight = slowstart_.weight(name, now);
+        const auto of = cluster_.options_of(name).weight;
         all[name] = {
-            shown_weight(slowstart_.weight(name, now)),
-            cluster_.options_of(name).weight,
-            std::ranges::find(eligible, name, &health::member::name) == eligible.end()};
+            shown_weight(weight),
+            of,
+            std::ranges::find(eligible, name, &health::member::name) == eligible.end(),
+            100 * weight / (of * weight_scale)};
+    }
     return all;
 }
 

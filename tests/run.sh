@@ -54,19 +54,25 @@ report() { # PART SECONDS PASSED FAILED LOG
     passed=$((passed + $3))
     failed=$((failed + $4))
     if (($4 > 0)); then
-        tail -n 200 "$5"
-        echo "full output: $5"
-        what_failed "$1" "$5" >> "$logs/failures"
+        { echo "$1 failed; full output: $5"; what_failed "$5"; } >> "$logs/failures"
     fi
 }
 
-# The failed checks of doctest, each with its case, and pytest's list: at the end of the output, where one looks first.
-what_failed() { # PART LOG
-    awk -v part="$1" '
+# What a reader needs first, short enough to be read whole: the failed checks of doctest, each with its case, errors of
+# compilers and sanitizers, and of each failed test of pytest what it says. The end of the log when none is found.
+what_failed() { # LOG
+    local found
+    found=$(awk '
         /TEST CASE:/ { name = $0; sub(/.*TEST CASE: */, "", name) }
-        / ERROR: |==ERROR: |^[^ ]+:[0-9]+:[0-9]+: (fatal )?error: / || /^([0-9]+: )?FAILED / || /^ERROR / { print part ": " (/ERROR: /? name "\n    " : "") $0; more = 1; next }
+        / ERROR: |==ERROR: |WARNING: ThreadSanitizer|SUMMARY: / { print name "\n    " $0; more = 1; next }
+        /^[^ ]+:[0-9]+:[0-9]+: (fatal )?error: |^([0-9]+: )?FAILED |^ERROR |half [12] ended with/ { print; next }
+        /^=+ (FAILURES|ERRORS) =+$/ { within = 1; next }
+        /^=+ .* =+$/ { within = 0 }
+        within && /^_+ .* _+$/ { print; lines = 0; next }
+        within && /^(E  |[^ ]+:[0-9]+: )/ && lines++ < 12 { print "    " $0 }
         more && /values:/ { print "    " $0 }
-        { more = 0 }' "$2" | head -n 60
+        { more = 0 }' "$1" | cut -c 1-400 | head -n 60)
+    if [[ -n $found ]]; then echo "$found"; else tail -n 40 "$1" | cut -c 1-400; fi
 }
 
 # build PRESET LOG [TARGET...]
@@ -126,8 +132,13 @@ cluster_part() {
     # Both halves wait most of the time, each for a cluster of its own.
     run "$log" bash -c '
         half() { # NUMBER PREFIX
-            ROLEGATE_TEST_TIMEOUT_SCALE=${ROLEGATE_TEST_TIMEOUT_SCALE:-2} ROLEGATE_TEST_PREFIX=$2 timeout --foreground --kill-after=60 2000 /usr/bin/python3 -m pytest -p no:cacheprovider -q -rA \
-                --tb=short --durations=8 --half "$1" tests/cluster > "$0.$1" 2>&1
+            local code
+            ROLEGATE_TEST_TIMEOUT_SCALE=${ROLEGATE_TEST_TIMEOUT_SCALE:-2} ROLEGATE_TEST_PREFIX=$2 timeout --foreground \
+                --kill-after=60 2000 /usr/bin/python3 -m pytest -p no:cacheprovider -v -rfEP --tb=short --durations=8 \
+                --half "$1" tests/cluster > "$0.$1" 2>&1
+            code=$?
+            ((code == 0)) || echo "half $1 ended with code $code (124: it took too long)" >> "$0.$1"
+            return $code
         }
         half 1 127.0.1 & half 2 127.0.3 &
         wait -n; first=$?; wait -n; exit $((first | $?))' "$log"
@@ -204,6 +215,7 @@ for part in "${parts[@]}"; do
     esac
 done
 
+# At the end, where one looks first.
 [[ -s $logs/failures ]] && cat "$logs/failures"
 ((failed == 0)) && rm -rf "$logs"
 echo "$passed passed, $failed failed"

@@ -221,6 +221,7 @@ json::value share_object(const listener_view& l, const std::string& member)
     json::object o;
     o["weight"] = share.weight;
     o["of"] = share.of;
+    o["throttle"] = share.percent;
     o["idle_backup"] = share.is_idle;
     return o;
 }

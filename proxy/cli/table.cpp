@@ -144,7 +144,7 @@ std::string verdict_text(const json::value& m)
     return "not routable (" + text_at(m, "verdict") + ")";
 }
 
-// "" for what everybody expects: it has the weight that it has by default.
+// "" for what everybody expects: all of the weight that members have by default.
 std::string share_line(const json::value& m)
 {
     const auto& share = at(m, "share");
@@ -152,8 +152,8 @@ std::string share_line(const json::value& m)
         return "";
     if (is_true(at(share, "idle_backup")))
         return "a backup: not used while another one is";
-    if (at(share, "weight") != at(share, "of"))
-        return "slow start: weight " + text_at(share, "weight") + " of " + text_at(share, "of");
+    if (at(share, "throttle") != 100)
+        return "slow start: " + text_at(share, "throttle") + " % of weight " + text_at(share, "of");
     return at(share, "of") == 1 ? "" : "weight " + text_at(share, "of");
 }
 

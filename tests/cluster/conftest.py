@@ -57,6 +57,34 @@ def pytest_configure(config):
         raise pytest.UsageError(f"{binary()} is missing; build it first: cmake --preset release && cmake --build --preset release")
 
 
+# Seconds that a test may take, several times what the longest does: one that hangs says where it did.
+TEST_LIMIT = 400
+
+
+def limited(item, phase):
+    def expired(*_):
+        pytest.fail(f"{item.nodeid}: {phase} had not ended after {TEST_LIMIT} s")
+    signal.signal(signal.SIGALRM, expired)
+    signal.alarm(TEST_LIMIT)
+    yield
+    signal.alarm(0)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_setup(item):
+    yield from limited(item, "what it needs")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    yield from limited(item, "the test")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item):
+    yield from limited(item, "cleaning up")
+
+
 @pytest.fixture(scope="session")
 def directory():
     """Logs, configurations and data; kept when a test failed."""

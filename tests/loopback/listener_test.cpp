@@ -9,8 +9,11 @@
 #include <cstdio>
 #include <ctime>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <set>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 using namespace rolegate;
@@ -30,6 +33,28 @@ config::listener_settings bound_to(std::vector<config::host_port> addresses)
     auto s = quick_listener();
     s.bind = std::move(addresses);
     return s;
+}
+
+// An option of that end of a TCP connection which is not the client's: the proxy is in this
+// process.
+int option_of_accepted(const client& c, int level, int name)
+{
+    sockaddr_in ours{};
+    socklen_t size = sizeof ours;
+    ::getsockname(c.fd(), reinterpret_cast<sockaddr*>(&ours), &size);
+    for (int fd = 3; fd < 1024; ++fd)
+    {
+        sockaddr_in peer{};
+        size = sizeof peer;
+        if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0 ||
+            peer.sin_family != AF_INET || peer.sin_port != ours.sin_port)
+            continue;
+        int value = -1;
+        size = sizeof value;
+        ::getsockopt(fd, level, name, &value, &size);
+        return value;
+    }
+    return -1;
 }
 
 bool logs_in(client& c)
@@ -76,6 +101,25 @@ TEST_SUITE("listener")
         REQUIRE(proxy.bound().size() == 1);
         CHECK(proxy.bound().front() == "127.0.0.1:" + std::to_string(proxy.port()));
         CHECK(proxy.port() != 0);
+    }
+
+    TEST_CASE(
+        "a client that vanishes without a word is noticed: its socket has the listener's options"
+    )
+    {
+        auto settings = quick_listener();
+        settings.keepalive = {42s, 7s, 5};
+        settings.tcp_user_timeout = 31s;
+        proxy_fixture proxy(settings);
+        const client c(proxy.port());
+        REQUIRE(run_until([&] { return proxy.sessions() == 1; }));
+
+        CHECK(option_of_accepted(c, IPPROTO_TCP, TCP_NODELAY) == 1);
+        CHECK(option_of_accepted(c, SOL_SOCKET, SO_KEEPALIVE) == 1);
+        CHECK(option_of_accepted(c, IPPROTO_TCP, TCP_KEEPIDLE) == 42);
+        CHECK(option_of_accepted(c, IPPROTO_TCP, TCP_KEEPINTVL) == 7);
+        CHECK(option_of_accepted(c, IPPROTO_TCP, TCP_KEEPCNT) == 5);
+        CHECK(option_of_accepted(c, IPPROTO_TCP, TCP_USER_TIMEOUT) == 31000);
     }
 
     TEST_CASE("clients come in over IPv4 and IPv6, and over every address that is bound")

@@ -151,7 +151,7 @@ TEST_CASE("explain tells how open members share new sessions")
 {
     auto view = sample_view();
     view.listeners[1].settings.balance = rolegate::config::balance_algorithm::leastconn;
-    view.listeners[1].shares["pg-2"] = {7, 100, false};
+    view.listeners[1].shares["pg-2"] = {7, 100, false, 6};
 
     const auto read = get_json("/api/v1/explain", view).at("listeners").at("read");
 
@@ -160,7 +160,7 @@ TEST_CASE("explain tells how open members share new sessions")
     CHECK(members[0].at("share").is_null());
     CHECK(
         members[1].at("share") ==
-        boost::json::parse(R"({"weight": 7, "of": 100, "idle_backup": false})")
+        boost::json::parse(R"({"weight": 7, "of": 100, "throttle": 6, "idle_backup": false})")
     );
 }
 

@@ -85,7 +85,8 @@ TEST_CASE("explain shows weights that are not 1, slow starts and backups that ar
             "running replica\n"
             "                               weight 5\n")
     );
-    CHECK(has(share_of_pg2({7, 100, false}), " slow start: weight 7 of 100\n"));
+    CHECK(has(share_of_pg2({7, 100, false, 6}), " slow start: 6 % of weight 100\n"));
+    CHECK(has(share_of_pg2({1, 1, false, 50}), " slow start: 50 % of weight 1\n"));
     CHECK(has(share_of_pg2({5, 5, true}), " a backup: not used while another one is\n"));
 }
 

@@ -184,11 +184,11 @@ TEST_CASE("slowstart holds back weight and maxconn of a member that comes back")
     w.open(0, admission::open);
 
     CHECK(w.members.next_step(w.now) == w.now + 1s);
-    CHECK(w.members.shares(w.believed, w.now).at("a") == member_share{1, 16, false});
+    CHECK(w.members.shares(w.believed, w.now).at("a") == member_share{1, 16, false, 6});
     CHECK(w.enter_few(4) == "abbb"); // maxconn 1
     w.now += 4s;
     w.believed.confirmed = w.now;
-    CHECK(w.members.shares(w.believed, w.now).at("a") == member_share{5, 16, false});
+    CHECK(w.members.shares(w.believed, w.now).at("a") == member_share{5, 16, false, 31});
     w.now += 12s;
     w.believed.confirmed = w.now;
     CHECK(w.members.shares(w.believed, w.now).at("a") == member_share{16, 16, false});
