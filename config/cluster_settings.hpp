@@ -6,6 +6,7 @@
 #include "config/places.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <vector>
@@ -99,10 +100,61 @@ struct member_settings
     friend bool operator==(const member_settings&, const member_settings&) = default;
 };
 
+// A check by HTTP instead of a mere connect.
+struct http_check_settings
+{
+    std::string method = "OPTIONS"; // HAProxy's
+    std::string uri = "/";
+    std::uint16_t port = 0;     // 0: the member's own
+    unsigned expect_status = 0; // 0: any 2xx or 3xx, as in HAProxy
+
+    friend bool operator==(const http_check_settings&, const http_check_settings&) = default;
+};
+
+// How often a member is checked and how many checks change a mind; words, counts and defaults are
+// HAProxy's.
+struct check_settings
+{
+    milliseconds inter{2000};
+    std::optional<milliseconds> fastinter; // while it is between up and down; unset: inter
+    std::optional<milliseconds> downinter; // while it is down; unset: inter
+    unsigned rise = 2;                     // good checks in a row until a member that is down is up
+    unsigned fall = 3;                     // bad checks in a row until one that is up is down
+    std::optional<milliseconds> timeout;   // of one check; unset: as long as the pause behind it
+    std::optional<http_check_settings> http;
+
+    friend bool operator==(const check_settings&, const check_settings&) = default;
+};
+
+// A service of any protocol: its bytes are relayed from the first one on.
+struct tcp_settings
+{
+    std::vector<host_port> members; // named HOST:PORT
+    check_settings check;
+
+    friend bool operator==(const tcp_settings&, const tcp_settings&) = default;
+};
+
+// Streaming replication without Patroni: PostgreSQL itself is asked.
+struct postgres_settings
+{
+    std::vector<host_port> members; // named HOST:PORT
+    sql_settings sql;
+    milliseconds interval{1000};
+    milliseconds timeout{2000}; // one question, from connect to the answer
+    unsigned rise = 1;          // good answers in a row until a silent member counts again
+    unsigned fall = 2;          // failures in a row until a member counts as silent
+
+    friend bool operator==(const postgres_settings&, const postgres_settings&) = default;
+};
+
 struct cluster_settings
 {
     std::string name;
+    // Exactly one kind: `patroni` (with or without `dcs`), unless one of the two below is set.
     patroni_settings patroni;
+    std::optional<postgres_settings> postgres;
+    std::optional<tcp_settings> tcp;
     std::optional<dcs_settings> dcs;         // beside REST: the watch and the lease
     std::optional<sql_settings> sql;         // beside REST: PostgreSQL's own word
     std::optional<milliseconds> stale_after; // unset: the cluster's ttl, else 10 s

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// Follows one cluster: lets the sources (Patroni's REST APIs, the DCS, PostgreSQL itself) fill in
-// the evidence, has it decided, and hands out a topology whenever something was learnt. Control
-// thread only.
+// Follows one cluster of Patroni's: lets the sources (Patroni's REST APIs, the DCS, PostgreSQL
+// itself) fill in the evidence, has it decided, and hands out a topology whenever something was
+// learnt. Control thread only.
 #pragma once
 
 #include "config/settings.hpp"
+#include "health/cluster_monitor.hpp"
 #include "health/dcs/follower.hpp"
 #include "health/decide.hpp"
 #include "health/observer.hpp"
@@ -25,22 +26,21 @@
 namespace rolegate::health
 {
 
-class monitor
+class monitor final : public cluster_monitor
 {
 public:
     // Throws std::runtime_error when the TLS files cannot be used.
     monitor(
         boost::asio::io_context& control, const config::cluster_settings& settings, observer& to
     );
-    ~monitor();
+    ~monitor() override;
 
-    void start();
-    void stop();
+    void start() override;
+    void stop() override;
 
-    // Live traffic saw this of `member`: look again at once. Cheap to call often.
-    void hint(const std::string& member, life_sign seen);
+    void hint(const std::string& member, life_sign seen) override;
 
-    [[nodiscard]] const topology_ptr& believed() const noexcept { return believed_; }
+    [[nodiscard]] const topology_ptr& believed() const noexcept override { return believed_; }
 
 private:
     // A time of asking often, because something was seen to happen to a member.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/server.hpp"
 
+#include "health/cluster_monitor.hpp"
 #include "health/http_connection.hpp"
-#include "health/monitor.hpp"
 #include "proxy/admin/http_server.hpp"
 #include "proxy/cluster_record.hpp"
 #include "proxy/descriptors.hpp"
@@ -67,7 +67,7 @@ private:
     asio::signal_set signals_{control_, SIGTERM, SIGINT, SIGQUIT};
     asio::steady_timer drain_timer_{control_};
 
-    std::vector<std::unique_ptr<health::monitor>> monitors_;
+    std::vector<std::unique_ptr<health::cluster_monitor>> monitors_;
     std::vector<cluster_record> records_;
     std::vector<health::topology_ptr> told_; // by cluster, as of its last change
     role_history history_;
@@ -87,7 +87,7 @@ server::server(const config::settings& settings)
       )
 {
     for (const auto& c : settings_.clusters)
-        monitors_.push_back(std::make_unique<health::monitor>(control_, c, *this));
+        monitors_.push_back(health::make_monitor(control_, c, *this));
     for (const auto& m : monitors_)
         told_.push_back(m->believed());
     front_.emplace(settings_, told_, *this);

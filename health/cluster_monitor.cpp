@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "health/cluster_monitor.hpp"
+
+#include "health/monitor.hpp"
+
+namespace rolegate::health
+{
+
+std::unique_ptr<cluster_monitor> make_monitor(
+    boost::asio::io_context& control, const config::cluster_settings& settings, observer& to
+)
+{
+    return std::make_unique<monitor>(control, settings, to);
+}
+
+} // namespace rolegate::health
