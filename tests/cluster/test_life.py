@@ -2,6 +2,7 @@
 """Start without a file, signals, metrics, and the command line against a running proxy."""
 
 import json
+import re
 import signal
 import subprocess
 
@@ -40,6 +41,9 @@ def test_metrics_are_well_formed(cluster, rolegate):
     where(cluster, rolegate, rolegate.write_port)
     where(cluster, rolegate, rolegate.read_port)
 
+    # A session ends when its server has closed, too.
+    wait_until("both sessions are counted",
+               lambda: len(re.findall(r"^rolegate_sessions_total\{.*\} 1$", rolegate.get("/metrics").body, re.M)) == 2, 20)
     metrics = rolegate.get("/metrics")
     result = subprocess.run(["promtool", "check", "metrics"], input=metrics.body, text=True,
                             capture_output=True, timeout=30 * TIMEOUT_SCALE)
@@ -47,7 +51,6 @@ def test_metrics_are_well_formed(cluster, rolegate):
     assert metrics.status == 200
     assert (result.returncode, result.stdout + result.stderr) == (0, "")
     assert "rolegate_build_info" in metrics.body
-    assert "rolegate_sessions_total{" in metrics.body
 
 
 def test_start_without_a_file(cluster, directory):
