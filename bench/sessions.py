@@ -4,6 +4,7 @@
 import time
 
 import crowd
+from demo.processes import wait_until
 from measure import Goal, Measure, at_least
 
 AT_ONCE = 16
@@ -23,9 +24,18 @@ def connect_rate(ways, seconds, rounds, directory):
 
 def idle(ways, count, rounds, directory):
     """Growth of resident memory; each program is started anew, for memory of before would be used again."""
+    def takes_one(way):
+        """A port may belong to a worker of the program that has just ended."""
+        try:
+            with crowd.Idle(directory, way.host, way.port, 1):
+                return True
+        except RuntimeError:
+            return False
+
     def play(way):
         way.program.stop()
         way.program.start()
+        wait_until(f"{way.name} takes sessions", lambda: takes_one(way), 10)
         with crowd.Idle(directory, way.host, way.port, 1):
             before = way.memory()
         with crowd.Idle(directory, way.host, way.port, count):

@@ -63,10 +63,11 @@ void read_patroni(yaml_reader& in, const yaml_node& node, patroni_settings& out)
              [&](const yaml_node& v) { in.duration(v, out.fast_interval, poll_range); }},
             {"timeout", [&](const yaml_node& v) { in.duration(v, out.timeout, request_range); }},
             {"tls", [&](const yaml_node& v) { read_client_tls(in, v, out.tls); }},
+            {"address_map", [&](const yaml_node& v) { read_address_map(in, v, out.address_map); }},
+            {"proxy_url", [&](const yaml_node& v) { in.boolean(v, out.proxy_url); }},
             {"dcs", [&](const yaml_node& v) { refuse_inside(in, v); }},
             {"sql", [&](const yaml_node& v) { refuse_inside(in, v); }},
-        },
-        {"address_map"}
+        }
     );
 }
 
@@ -141,7 +142,6 @@ cluster_settings read_cluster(yaml_reader& in, const yaml_node& node)
     cluster_settings out;
     out.name = node.key;
     const yaml_node* member_options = nullptr;
-    // `address_map` may come to stand here or beside the members, so both places know it.
     in.map(
         node,
         {
@@ -157,7 +157,7 @@ cluster_settings read_cluster(yaml_reader& in, const yaml_node& node)
              [&](const yaml_node& v) { read_member_settings(in, v, out.default_member); }},
             {"member_options", [&](const yaml_node& v) { member_options = &v; }},
         },
-        {"postgres", "tcp", "address_map"}
+        {"postgres", "tcp"}
     );
     // Only now: `default_member` may stand below.
     if (member_options != nullptr)

@@ -28,12 +28,14 @@ struct client_tls
 
 struct patroni_settings
 {
-    std::vector<host_port> members; // REST seeds; the others are discovered
-    std::string scope;              // when set, a seed of another cluster is refused
-    milliseconds interval{1000};    // steady polling
-    milliseconds fast_interval{50}; // while a role change is in the air
-    milliseconds timeout{2000};     // one REST request, from connect to the last byte
-    std::optional<client_tls> tls;  // set: the seeds are asked over HTTPS
+    std::vector<host_port> members;  // REST seeds; the others are discovered
+    std::string scope;               // when set, a seed of another cluster is refused
+    milliseconds interval{1000};     // steady polling
+    milliseconds fast_interval{50};  // while a role change is in the air
+    milliseconds timeout{2000};      // one REST request, from connect to the last byte
+    std::optional<client_tls> tls;   // set: the seeds are asked over HTTPS
+    config::address_map address_map; // of listed members, PostgreSQL and REST alike
+    bool proxy_url = false; // to the pooler that a member names in its key, where it names one
 
     friend bool operator==(const patroni_settings&, const patroni_settings&) = default;
 };

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 
 namespace rolegate::config
@@ -24,6 +25,11 @@ struct host_port
 
     friend bool operator==(const host_port&, const host_port&) = default;
 };
+
+// What is reached elsewhere than it says of itself: by "HOST:PORT" or "HOST" as it calls itself (an
+// IPv6 HOST in brackets only before a port). A target whose port is 0 keeps the port; a unix
+// socket's is its directory, and the port a part of its name.
+using address_map = std::map<std::string, host_port>;
 
 // A range of addresses in CIDR notation; `address` is numeric, and bits behind `prefix` are 0.
 struct network

@@ -2,6 +2,7 @@
 #include "config/print.hpp"
 
 #include "config/address.hpp"
+#include "config/address_map.hpp"
 #include "config/network.hpp"
 #include "config/units.hpp"
 #include "config/words.hpp"
@@ -98,6 +99,15 @@ void print_members(yaml_writer& to, const cluster_settings& cluster)
         print_member(to, 3, as_key(name), member);
 }
 
+void print_address_map(yaml_writer& to, const address_map& map)
+{
+    if (map.empty())
+        return to.line(3, "address_map", "{}");
+    to.line(3, "address_map");
+    for (const auto& [said, target] : map)
+        to.line(4, as_key(said), in_quotes(format_target(target)));
+}
+
 void print_cluster(yaml_writer& to, const cluster_settings& cluster)
 {
     const patroni_settings& patroni = cluster.patroni;
@@ -108,6 +118,8 @@ void print_cluster(yaml_writer& to, const cluster_settings& cluster)
     to.line(3, "interval", format_duration(patroni.interval));
     to.line(3, "fast_interval", format_duration(patroni.fast_interval));
     to.line(3, "timeout", format_duration(patroni.timeout));
+    print_address_map(to, patroni.address_map);
+    to.line(3, "proxy_url", as_bool(patroni.proxy_url));
     if (patroni.tls)
     {
         to.line(3, "tls");

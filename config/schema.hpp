@@ -22,6 +22,8 @@ namespace rolegate::config
 
 [[nodiscard]] sql_settings read_sql(yaml_reader& in, const yaml_node& node);
 
+void read_address_map(yaml_reader& in, const yaml_node& node, address_map& out);
+
 [[nodiscard]] listener_settings read_listener(yaml_reader& in, const yaml_node& node);
 
 [[nodiscard]] listener_tls read_listener_tls(yaml_reader& in, const yaml_node& node);

@@ -103,6 +103,22 @@ void check_dcs(const cluster_settings& cluster, const std::string& path, finding
         );
 }
 
+void check_proxy_url(const cluster_settings& cluster, const std::string& path, findings& out)
+{
+    const std::string key = path + "/patroni/proxy_url";
+    if (!cluster.patroni.proxy_url)
+        return;
+    if (!cluster.dcs)
+        out.push_back(
+            {{key}, "'proxy_url' needs 'dcs' beside 'patroni': only a member's key there names it"}
+        );
+    if (cluster.sql)
+        out.push_back(
+            {{key, path + "/sql"},
+             "'sql' asks PostgreSQL itself, where 'proxy_url' leads to a pooler: use one of them"}
+        );
+}
+
 void check_cluster(const cluster_settings& cluster, findings& out)
 {
     const std::string path = "clusters/" + cluster.name;
@@ -114,6 +130,7 @@ void check_cluster(const cluster_settings& cluster, findings& out)
         out.push_back({{patroni_path + "/members"}, "at least one member is needed"});
     check_repetition(patroni.members, patroni_path + "/members", "member", out);
     check_dcs(cluster, path, out);
+    check_proxy_url(cluster, path, out);
     if (patroni.tls)
         check_key_pair(*patroni.tls, patroni_path + "/tls", out);
     if (patroni.fast_interval > patroni.interval)

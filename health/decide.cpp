@@ -55,10 +55,14 @@ member base_of(const scene& s, const member* before, const listed_member* listed
         // A holder without a key of its own (that one may run out first) is where it was.
         if (!listed->holds_lock || !listed->host.empty())
         {
-            if (m.host != listed->host)
+            const auto place = s.place_of(*listed);
+            if (m.host != place.host)
+            {
                 m.address.clear(); // another host: the old address may be somebody else's by now
-            m.host = listed->host;
-            m.port = listed->port;
+                m.other_addresses.clear();
+            }
+            m.host = place.host;
+            m.port = place.port;
             m.api_url = listed->api_url;
         }
         m.role = listed->role;
@@ -71,8 +75,11 @@ member base_of(const scene& s, const member* before, const listed_member* listed
     if (s.listing)
         m.listed = listed != nullptr;
 
-    if (const auto address = s.seen.addresses.find(m.host); address != s.seen.addresses.end())
-        m.address = address->second;
+    if (const auto found = s.seen.addresses.find(m.host); found != s.seen.addresses.end())
+    {
+        m.address = found->second.front();
+        m.other_addresses.assign(found->second.begin() + 1, found->second.end());
+    }
     if (const auto* w = s.word_of(m.name))
     {
         m.role = w->role;

@@ -4,6 +4,7 @@
 // what follows from it is decided in decide.hpp alone.
 #pragma once
 
+#include "health/address.hpp"
 #include "health/doubt.hpp"
 #include "health/member.hpp"
 
@@ -55,7 +56,8 @@ struct listed_member
     std::string state_text;
     std::string host; // "" = absent: the member cannot be reached
     std::uint16_t port = 0;
-    std::string api_url; // "http://10.0.0.1:8008/patroni"; "" = absent
+    std::string api_url;      // "http://10.0.0.1:8008/patroni"; "" = absent
+    config::host_port pooler; // its proxy_url, which only its key in the DCS has; no host = absent
     std::optional<std::uint32_t> timeline;
     std::optional<std::int64_t> lag_bytes; // absent or "unknown" = nullopt, never zero
     bool noloadbalance = false;
@@ -156,11 +158,14 @@ inline constexpr std::chrono::milliseconds default_ttl{30000};
 
 struct evidence
 {
-    std::optional<dcs_report> dcs;                // unset: no DCS is configured
-    std::map<std::string, lock_report> reports;   // by the reporter's REST address, HOST:PORT
-    std::map<std::string, word_report> words;     // by member name
-    std::map<std::string, sql_report> sql;        // by member name
-    std::map<std::string, std::string> addresses; // host name or address -> numeric address
+    std::optional<dcs_report> dcs;              // unset: no DCS is configured
+    std::map<std::string, lock_report> reports; // by the reporter's REST address, HOST:PORT
+    std::map<std::string, word_report> words;   // by member name
+    std::map<std::string, sql_report> sql;      // by member name
+    // Members whose clients go to the pooler beside PostgreSQL; by name.
+    std::map<std::string, config::host_port> poolers;
+    // By host, name or address.
+    std::map<std::string, address_list> addresses;
     std::optional<std::chrono::milliseconds> ttl; // the cluster's, from GET /config
 
     // The cluster's ttl by the DCS or by GET /config; unset: neither has said it yet.

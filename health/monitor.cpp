@@ -113,6 +113,7 @@ monitor::monitor(asio::io_context& control, const config::cluster_settings& sett
     };
     ears.resolve = [this](std::string host)
     { return names_.address_of(std::move(host), dcs::dcs_timeout); };
+    ears.avoid = [this](const auto& host, const auto& address) { names_.avoid(host, address); };
     dcs_ = std::make_unique<dcs::follower>(control, *settings.dcs, std::move(ears));
     seen_.dcs = dcs_->report();
 }
@@ -149,6 +150,9 @@ void monitor::stop()
 void monitor::hint(const std::string& member, life_sign seen)
 {
     const auto now = clock::now();
+    const auto* m = believed_->find(member);
+    if (seen == life_sign::refused && m)
+        names_.avoid(m->host, m->address);
     const auto said = seen_.words.find(member);
     if (seen == life_sign::refused && said != seen_.words.end())
     {
@@ -293,9 +297,15 @@ void monitor::take_keys(const dcs_report& report, const std::set<std::string>& c
     const auto was_since = seen_.dcs->since;
     const auto was_planned = believed_->switchover;
     seen_.dcs = report;
-    rest_.adopt(report.listing);
-    for (const auto& m : report.listing.members)
+    auto& listing = seen_.dcs->listing;
+    translate(settings_.patroni.address_map, listing);
+    if (settings_.patroni.proxy_url)
+        take_poolers(listing, seen_.poolers);
+    rest_.adopt(listing);
+    for (const auto& m : listing.members)
         names_.want(m.host);
+    for (const auto& [name, pooler] : seen_.poolers)
+        names_.want(pooler.host);
     for (const auto& member : changed)
         rest_.touch(member);
     believe(now);
@@ -361,6 +371,7 @@ void monitor::forget_strangers()
     const auto gone = [this](const std::string& name) { return !believed_->find(name); };
     std::erase_if(seen_.words, [&gone](const auto& w) { return gone(w.first); });
     std::erase_if(seen_.sql, [&gone](const auto& w) { return gone(w.first); });
+    std::erase_if(seen_.poolers, [&gone](const auto& p) { return gone(p.first); });
     for (auto it = probes_.begin(); it != probes_.end();)
     {
         if (!gone(it->first))

@@ -6,6 +6,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
+
 namespace rolegate::health
 {
 
@@ -23,6 +25,13 @@ constexpr auto poll_every = 20ms;
 // Cluster members come and go by name in containers; more names than this are not kept.
 constexpr std::size_t max_names = 4096;
 
+bool is_its_own_answer(const std::string& host)
+{
+    boost::system::error_code ec;
+    boost::asio::ip::make_address(host, ec);
+    return !ec || host.front() == '/';
+}
+
 } // namespace
 
 name_cache::name_cache(boost::asio::io_context& control, std::function<void()> changed)
@@ -34,19 +43,20 @@ void name_cache::want(const std::string& host)
 {
     if (host.empty())
         return;
-    boost::system::error_code ec;
-    if (boost::asio::ip::make_address(host, ec); !ec)
+    if (is_its_own_answer(host))
     {
-        addresses_.try_emplace(host, host);
+        addresses_.try_emplace(host, address_list{host});
         return;
     }
     if (asked_.size() >= max_names && !asked_.contains(host))
         return;
     auto& e = asked_[host];
-    const auto every = addresses_.contains(host) ? refresh_every : retry_every;
+    const bool good = addresses_.contains(host) && !e.doubted;
+    const auto every = good ? refresh_every : retry_every;
     if (e.in_flight || (e.asked != time_point{} && clock::now() - e.asked < every))
         return;
     e.in_flight = true;
+    e.doubted = false;
     e.asked = clock::now();
     resolver_.async_resolve(
         host,
@@ -65,7 +75,7 @@ name_cache::address_of(std::string host, std::chrono::milliseconds limit)
         want(host);
         const auto known = addresses_.find(host);
         if (known != addresses_.end())
-            co_return known->second;
+            co_return known->second.front();
         if (stopped_ || clock::now() >= until)
             co_return "";
         pause.expires_after(poll_every);
@@ -84,12 +94,28 @@ void name_cache::answered(
     asked_[host].in_flight = false;
     if (ec || results.empty())
         return;
-    auto& known = addresses_[host];
-    // Resolvers shuffle: an address that is still among the answers is kept.
+    address_list answer;
     for (const auto& r : results)
-        if (r.endpoint().address().to_string() == known)
-            return;
-    known = results.begin()->endpoint().address().to_string();
+        answer.push_back(r.endpoint().address().to_string());
+    auto& known = addresses_[host];
+    auto merged = merge_addresses(known, answer);
+    if (merged == known)
+        return;
+    known = std::move(merged);
+    changed_();
+}
+
+void name_cache::avoid(const std::string& host, const std::string& address)
+{
+    const auto found = addresses_.find(host);
+    const auto asked = asked_.find(host);
+    if (found == addresses_.end() || asked == asked_.end())
+        return;
+    asked->second.doubted = true;
+    auto& list = found->second;
+    if (list.size() < 2 || list.front() != address)
+        return;
+    std::ranges::rotate(list, list.begin() + 1);
     changed_();
 }
 

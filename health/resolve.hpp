@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: PostgreSQL
 //
 // Host names to numeric addresses, on the control thread. Workers never resolve: a running
-// getaddrinfo cannot be cancelled. The last good answer is kept when a later look-up fails.
+// getaddrinfo cannot be cancelled. Every address of a name is known and the first is the one to
+// use; the last good answer is kept when a later look-up fails.
 #pragma once
 
+#include "health/address.hpp"
 #include "health/member.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -24,12 +26,17 @@ public:
     // `changed` is called after an answer that differs from the one before.
     name_cache(boost::asio::io_context& control, std::function<void()> changed);
 
-    // Starts a look-up unless the answer is younger than 30 s. A numeric address is its own answer.
+    // Starts a look-up unless the answer is younger than 30 s. A numeric address and the path of a
+    // unix socket are their own answers.
     void want(const std::string& host);
 
     // The address of a host that is not known yet comes within `limit`, or never: "".
     [[nodiscard]] boost::asio::awaitable<std::string>
     address_of(std::string host, std::chrono::milliseconds limit);
+
+    // Nobody answers there: the other addresses of the name come first from now on, and it is
+    // looked up again soon.
+    void avoid(const std::string& host, const std::string& address);
 
     void stop()
     {
@@ -37,7 +44,10 @@ public:
         resolver_.cancel();
     }
 
-    [[nodiscard]] const std::map<std::string, std::string>& addresses() const { return addresses_; }
+    [[nodiscard]] const std::map<std::string, address_list>& addresses() const
+    {
+        return addresses_;
+    }
 
 private:
     void answered(
@@ -50,12 +60,13 @@ private:
     {
         time_point asked{};
         bool in_flight = false;
+        bool doubted = false; // an address of it did not answer since
     };
 
     boost::asio::ip::tcp::resolver resolver_;
     std::function<void()> changed_;
     std::map<std::string, entry> asked_;
-    std::map<std::string, std::string> addresses_;
+    std::map<std::string, address_list> addresses_;
     bool stopped_ = false;
 };
 

@@ -41,6 +41,13 @@ struct scene
         return v ? &v->word : nullptr;
     }
 
+    // Where its clients are led.
+    [[nodiscard]] config::host_port place_of(const listed_member& m) const
+    {
+        const auto it = seen.poolers.find(m.name);
+        return it == seen.poolers.end() ? config::host_port{m.host, m.port} : it->second;
+    }
+
     // It has refused clients since it last spoke: a crash and a restart may lie between.
     [[nodiscard]] bool doubted(const std::string& name) const
     {

@@ -77,8 +77,8 @@ namespace
 bool same_member(const member& a, const member& b) noexcept
 {
     return a.name == b.name && a.host == b.host && a.port == b.port && a.address == b.address &&
-           a.role == b.role && a.state == b.state && a.timeline == b.timeline &&
-           a.listed == b.listed && a.write.verdict == b.write.verdict &&
+           a.other_addresses == b.other_addresses && a.role == b.role && a.state == b.state &&
+           a.timeline == b.timeline && a.listed == b.listed && a.write.verdict == b.write.verdict &&
            a.read.verdict == b.read.verdict && std::string_view(a.write.rule) == b.write.rule &&
            std::string_view(a.read.rule) == b.read.rule;
 }

@@ -40,7 +40,8 @@ struct member
     std::string name;
     std::string host; // as Patroni says it
     std::uint16_t port = 0;
-    std::string address; // numeric, what to connect to; "" = not resolved yet
+    std::string address;                      // numeric, what to connect to; "" = not resolved yet
+    std::vector<std::string> other_addresses; // of the same host, to try where that fails
     std::string api_url;
     member_role role = member_role::unknown;
     member_state state = member_state::unknown;

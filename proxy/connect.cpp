@@ -84,4 +84,13 @@ connect(transport& t, server_address server, const config::listener_settings& se
     co_return ec;
 }
 
+server_address place_of(const transport& t)
+{
+    asio::ip::tcp::endpoint there;
+    auto size = static_cast<socklen_t>(there.capacity());
+    if (::getpeername(t.native_handle(), there.data(), &size) == 0)
+        there.resize(size);
+    return {there.address().to_string(), there.port()};
+}
+
 } // namespace rolegate::proxy

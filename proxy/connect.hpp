@@ -20,4 +20,7 @@ void tune(int fd, const config::listener_settings& settings) noexcept;
 [[nodiscard]] boost::asio::awaitable<boost::system::error_code>
 connect(transport& t, server_address server, const config::listener_settings& settings);
 
+// Where a TCP connection has come to.
+[[nodiscard]] server_address place_of(const transport& t);
+
 } // namespace rolegate::proxy

@@ -262,8 +262,12 @@ void session::start_relay()
 void session::on_backend_key(pgwire::bytes key)
 {
     const auto* m = worker_.believed(listener_.cluster)->find(member_);
-    if (m)
-        cancel_key_ = listener_.process.keys.add(key, {m->address, m->port});
+    if (!m)
+        return;
+    const bool one_place = m->other_addresses.empty();
+    cancel_key_ = listener_.process.keys.add(
+        key, one_place ? server_address{m->address, m->port} : place_of(server_)
+    );
 }
 
 void session::on_half_closed()

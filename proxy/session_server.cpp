@@ -219,6 +219,14 @@ asio::awaitable<error_code> session::connect_to(const health::member& m)
     set_deadline(deadline::connect, listener_.settings.timeouts.connect);
     server_address to{m.address, m.port};
     error_code ec = co_await connect(server_, std::move(to), listener_.settings);
+    // Its name has other addresses: as libpq does, each is tried, all within the one time.
+    for (const auto& other : m.other_addresses)
+    {
+        if (!ec || why_ != errc::none || !server_.is_open())
+            break;
+        server_address next{other, m.port};
+        ec = co_await connect(server_, std::move(next), listener_.settings);
+    }
     clear_deadline();
     connecting_ = std::chrono::steady_clock::now() - began;
     if (!ec && (why_ != errc::none || !server_.is_open()))

@@ -91,6 +91,7 @@ class Node:
                 "parameters": {"unix_socket_directories": self.directory},
                 "pg_hba": [f"host replication replication 127.0.0.0/8 {settings.auth}",
                            f"host all all 127.0.0.0/8 {settings.auth}",
+                           f"local all all {settings.auth}",
                            # Proxies in a network of their own (network.py).
                            f"host all all 198.18.0.0/16 {settings.auth}"],
             },

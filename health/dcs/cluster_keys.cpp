@@ -222,6 +222,8 @@ listed_member member_from(const key_value& kv, const surroundings& around)
     set_state(m, in);
     m.api_url = text_at(in, "api_url");
     set_address(m, text_at(in, "conn_url"));
+    if (const auto pooler = parse_conn_url(text_at(in, "proxy_url")))
+        m.pooler = {plain(pooler->host), pooler->port};
     m.timeline = patroni::timeline_at(in, "timeline");
     if (!m.holds_lock)
         m.lag_bytes = lag_in(in, around);

@@ -335,9 +335,13 @@ asio::awaitable<std::string> follower::connect(std::size_t at, http_connection& 
     target.host = host.host;
     target.tls = tls_.get();
     target.verify = !settings_.tls || settings_.tls->verify;
+    const auto address = target.address;
     auto error = co_await to.open(std::move(target), dcs_timeout);
     if (!error.empty())
+    {
+        observer_.avoid(host.host, address);
         co_return error;
+    }
     co_return co_await protocol_->greet(to);
 }
 
@@ -371,8 +375,7 @@ void follower::tell(std::size_t at, const char* what, const std::string& error, 
 std::string follower::name_of(std::size_t at) const
 {
     const auto& h = settings_.hosts[at];
-    const bool ipv6 = h.host.find(':') != std::string::npos;
-    return (ipv6 ? "[" + h.host + "]" : h.host) + ":" + std::to_string(h.port);
+    return host_and_port(h.host, h.port);
 }
 
 asio::awaitable<void> follower::sleep(asio::steady_timer& timer, milliseconds time)

@@ -36,6 +36,9 @@ struct follower_observer
 
     // The numeric address of a host; "" = none in time.
     std::function<boost::asio::awaitable<std::string>(std::string)> resolve;
+
+    // Nobody answers at this address of a host.
+    std::function<void(const std::string& host, const std::string& address)> avoid;
 };
 
 class follower

@@ -125,7 +125,11 @@ asio::awaitable<void> rest_poller::ask_one(std::string address, question what)
     else
     {
         const std::string path = path_of(what);
+        const auto host = to.host;
+        const auto tried = to.address;
         answer = co_await rest_get(std::move(to), path, settings_.timeout);
+        if (!answer.error.empty())
+            names_.avoid(host, tried);
     }
 
     const auto now = clock::now();
@@ -224,6 +228,7 @@ void rest_poller::take_listing(rest_endpoint& e, const http_answer& a, time_poin
 
     e.failed = false;
     endpoints_.place_of(e).error.clear();
+    translate(settings_.address_map, *listing);
     auto& report = seen_.reports[e.address];
     const auto* was = report.listing.leader();
     const auto* is = listing->leader();

@@ -42,6 +42,26 @@ TEST_SUITE("monitor: discovery")
         CHECK(monitor.seen().latest()->members.size() == 3);
     }
 
+    TEST_CASE("members are asked and led to where address_map says")
+    {
+        fake_cluster cluster(2);
+        auto body = cluster.cluster_body();
+        const auto said = "127.0.0.1:" + std::to_string(cluster["b"].port());
+        for (auto at = body.find(said); at != body.npos; at = body.find(said))
+            body.replace(at, said.size(), "10.255.255.1:8008");
+        cluster["a"].answer("/cluster", reply::json(body));
+        auto settings = following({&cluster["a"]});
+        settings.patroni.address_map = {
+            {"10.255.255.1:8008", {"127.0.0.1", cluster["b"].port()}},
+            {"127.0.0.1:5432", {"/run/elsewhere", 0}}};
+        running_monitor monitor(settings);
+
+        REQUIRE(run_until([&] { return monitor.leads("a"); }));
+        CHECK(run_until([&] { return monitor.member("b").word_seen.has_value(); }));
+        CHECK(monitor.member("a").address == "/run/elsewhere");
+        CHECK(monitor.member("a").port == 5432);
+    }
+
     TEST_CASE("answers that arrive byte by byte are whole answers")
     {
         fake_cluster cluster(2);

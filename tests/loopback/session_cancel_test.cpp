@@ -124,6 +124,22 @@ TEST_SUITE("session: cancel keys")
         CHECK(proxy.stats().cancel_requests.size() == 1);
     }
 
+    TEST_CASE("a cancel goes to that address of the member which the session came to")
+    {
+        fake_postgres server(keyed(short_key));
+        proxy_fixture proxy(quick_listener());
+        proxy.believe(
+            {{.name = "a", .port = server.port(), .addresses = {"127.0.0.9", "127.0.0.1"}}}
+        );
+        client c(proxy.port());
+        log_in(c, short_key);
+        REQUIRE(run_until([&] { return proxy.process().keys.size() == 1; }));
+
+        send_cancel(proxy, short_key);
+
+        CHECK(has_got(server, cancel_of(short_key)));
+    }
+
     TEST_CASE("the key is learnt behind a password dialogue, and in pieces")
     {
         const auto in_pieces = [](stream& s)

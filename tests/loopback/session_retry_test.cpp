@@ -53,6 +53,22 @@ TEST_SUITE("session: another try")
         CHECK(proxy.signs().front() == health::life_sign::refused);
     }
 
+    TEST_CASE("a member whose name has several addresses is sought at each of them")
+    {
+        fake_postgres server;
+        proxy_fixture proxy(quick_listener());
+        // Nobody listens at the first two.
+        proxy.believe(
+            {{.name = "a", .port = server.port(), .addresses = {"::1", "127.0.0.9", "127.0.0.1"}}}
+        );
+
+        for (int i = 0; i < 4; ++i)
+            logged_in_client c(proxy);
+
+        CHECK(server.accepted() == 4);
+        CHECK(proxy.hints().empty());
+    }
+
     TEST_CASE("the only member is tried again until it listens")
     {
         fake_postgres server;

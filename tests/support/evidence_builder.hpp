@@ -96,7 +96,7 @@ public:
         m.state_text = "running";
         m.timeline = 1;
         next_listing.members.push_back(std::move(m));
-        seen.addresses[name + ".example"] = "10.0.0." + std::to_string(++addresses_);
+        seen.addresses[name + ".example"] = {"10.0.0." + std::to_string(++addresses_)};
         return *this;
     }
 

@@ -167,6 +167,11 @@ void proxy_fixture::publish(
         m.name = b.name;
         m.host = b.host;
         m.address = b.folder.empty() ? "127.0.0.1" : b.folder;
+        if (!b.addresses.empty())
+        {
+            m.address = b.addresses.front();
+            m.other_addresses.assign(b.addresses.begin() + 1, b.addresses.end());
+        }
         m.port = b.port;
         auto& grant = state_.settings.role == config::listener_role::primary ? m.write : m.read;
         grant.verdict = b.verdict;

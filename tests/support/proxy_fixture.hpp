@@ -33,8 +33,9 @@ struct believed
     std::string name;
     std::uint16_t port = 0;
     admission verdict = admission::open;
-    std::string host = "127.0.0.1"; // as it is called; its address is the same
-    std::string folder = {};        // of its unix socket, if that is where it listens
+    std::string host = "127.0.0.1";          // as it is called; its address is the same
+    std::string folder = {};                 // of its unix socket, if that is where it listens
+    std::vector<std::string> addresses = {}; // if it is not 127.0.0.1 alone
 };
 
 // Descriptors this process has open.

@@ -312,7 +312,7 @@ public:
     {
         evidence seen;
         for (const auto& n : world_.nodes)
-            seen.addresses[n.name] = "10.0.0." + n.name.substr(1);
+            seen.addresses[n.name] = {"10.0.0." + n.name.substr(1)};
         if (with_dcs_)
         {
             seen.dcs.emplace();

@@ -56,6 +56,8 @@ TEST_CASE("the effective configuration shows every default")
       interval: 1s
       fast_interval: 50ms
       timeout: 2s
+      address_map: {}
+      proxy_url: false
     # stale_after: the cluster's ttl, else 10s
     on_dcs_loss: rest
     on_stale: refuse_new
@@ -122,6 +124,11 @@ TEST_CASE("what is printed is read back as it was")
     s.clusters[0].patroni.interval = 1500ms;
     s.clusters[0].patroni.fast_interval = 75ms;
     s.clusters[0].patroni.timeout = 90s;
+    s.clusters[0].patroni.address_map = {
+        {"10.0.0.1:5432", {"10.0.0.2", 15432}},
+        {"10.0.0.1", {"fd00::1", 0}},
+        {"[fd00::1]:5432", {"/run/postgresql", 0}},
+        {"db-1", {"/run/postgresql", 5433}}};
     s.clusters[0].patroni.tls = client_tls{"/ca", "/cert", "/key", false};
     s.clusters[0].stale_after = 61s;
     s.clusters.push_back(s.clusters[0]);

@@ -258,6 +258,16 @@ TEST_CASE("a wrong type says what was expected and what stands there")
         {with_patroni("scope: [a]"), "f:4:8: expected text, got a list\n"},
         {with_patroni("tls: true"), "f:4:6: expected a map, got 'true'\n"},
         {with_patroni("tls: {verify: maybe}"), "f:4:15: expected true or false, got 'maybe'\n"},
+        {with_patroni("address_map: [a]"), "f:4:14: expected a map, got a list\n"},
+        {with_patroni("address_map: {'10.0.0.1:5432': }"),
+         "f:4:15: '10.0.0.1:5432' has no value\n"},
+        {with_patroni("address_map: {'10.0.0.1:0': a}"),
+         "f:4:15: port must be between 1 and 65535, got '0' in '10.0.0.1:0'\n"},
+        {with_patroni("address_map: {a: 'unix:run'}"),
+         "f:4:18: expected the absolute path of a directory such as unix:/run/postgresql\n"},
+        {with_patroni("address_map: {'::1': b, '[::1]': c}"),
+         "f:4:25: '[::1]' is mapped already\n"},
+        {with_patroni("proxy_url: 1"), "f:4:12: expected true or false, got '1'\n"},
         {with_patroni("tls: {verify: {}}"), "f:4:15: expected true or false, got a map\n"},
         {with_cluster("stale_after: 10"), "f:3:14: " + duration + "'10'\n"},
         {with_listener("queue: {max: 1.5}"), "f:5:14: expected a whole number, got '1.5'\n"},
@@ -341,12 +351,11 @@ TEST_CASE("keys of later versions are refused, never ignored and never called un
         CAPTURE(key);
         CHECK(problems_in(with_root(key + (": {}"))) == "f:3:1: '" + key + "'" + not_yet);
     }
-    for (const std::string key : {"postgres", "tcp", "address_map"})
+    for (const std::string key : {"postgres", "tcp"})
     {
         CAPTURE(key);
         CHECK(problems_in(with_cluster(key + (": x"))) == "f:3:1: '" + key + "'" + not_yet);
     }
-    CHECK(problems_in(with_patroni("address_map: {}")) == "f:4:1: 'address_map'" + not_yet);
     for (const std::string key :
          {"lag", "lag_time", "replication_state", "tags", "prefer", "fallback"})
     {

@@ -106,6 +106,23 @@ TEST_CASE("the intervals of polling and staleness are ordered")
     CHECK(texts(s).empty());
 }
 
+TEST_CASE("a pooler is known from the DCS only, and not the one that SQL is asked of")
+{
+    settings s = sound_settings();
+    s.clusters[0].patroni.proxy_url = true;
+    CHECK(
+        texts(s) ==
+        lines{"'proxy_url' needs 'dcs' beside 'patroni': only a member's key there names it"}
+    );
+    s.clusters[0].dcs.emplace().scope = "demo";
+    CHECK(texts(s).empty());
+    s.clusters[0].sql.emplace().user = "rolegate";
+    CHECK(
+        texts(s) ==
+        lines{"'sql' asks PostgreSQL itself, where 'proxy_url' leads to a pooler: use one of them"}
+    );
+}
+
 TEST_CASE("certificate and key come together")
 {
     settings s = sound_settings();

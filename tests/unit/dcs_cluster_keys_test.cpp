@@ -213,6 +213,17 @@ TEST_CASE("a member says what it says, and what cannot be read is absent")
     CHECK(s.listing.members.at(0).state_text == "running");
 }
 
+TEST_CASE("a member may name the pooler beside it")
+{
+    const auto m = member_with(R"("conn_url":"postgres://10.0.0.1:5432/postgres",)"
+                               R"("proxy_url":"postgres://10.0.0.1:6432/postgres")");
+    CHECK(m.pooler == rolegate::config::host_port{"10.0.0.1", 6432});
+    CHECK(m.port == 5432);
+    for (const std::string url :
+         {R"("")", "1", R"("http://10.0.0.1:6432/")", R"("postgres://a%0ab:1/")"})
+        CHECK(member_with(R"("proxy_url":)" + url).pooler.host.empty());
+}
+
 TEST_CASE("a member's key that is no JSON is its address, as it once was")
 {
     const auto s = keys_of({{"members/pg-1",

@@ -82,7 +82,7 @@ TEST_CASE("a primary without an address is kept, not opened")
     CHECK(read_of(s.believed, "b") == "keep no-address");
     CHECK(s.believed.find("a")->write.reason == "its host name 'a.example' has no address");
 
-    s.seen.addresses["a.example"] = "10.0.0.1";
+    s.seen.addresses["a.example"] = {"10.0.0.1"};
     s.decide();
     CHECK(write_of(s.believed, "a") == "open lock-and-word");
     CHECK(s.believed.find("a")->address == "10.0.0.1");
@@ -93,6 +93,38 @@ TEST_CASE("a primary without an address is kept, not opened")
     hostless.lock("a").says("b", replica()).says("c", replica()).decide();
     CHECK(read_of(hostless.believed, "b") == "keep no-address");
     CHECK(read_of(hostless.believed, "c") == "keep no-address");
+}
+
+TEST_CASE("all addresses of a name are known, and go with the host")
+{
+    story s;
+    s.seen.addresses["a.example"] = {"10.0.0.1", "fd00::1"};
+    s.settle();
+    CHECK(s.believed.find("a")->address == "10.0.0.1");
+    CHECK(s.believed.find("a")->other_addresses == std::vector<std::string>{"fd00::1"});
+
+    const auto generation = s.believed.generation;
+    s.seen.addresses["a.example"] = {"fd00::1", "10.0.0.1"};
+    s.decide();
+    CHECK(s.believed.find("a")->address == "fd00::1");
+    CHECK(s.believed.generation == generation + 1);
+
+    s.listed("a").host = "elsewhere.example";
+    s.lock("a").says("a", primary()).decide();
+    CHECK(s.believed.find("a")->address == "");
+    CHECK(s.believed.find("a")->other_addresses.empty());
+}
+
+TEST_CASE("clients go to the pooler of a member where that is wanted")
+{
+    story s;
+    s.seen.poolers["b"] = {"b.example", 6432};
+    s.settle();
+
+    CHECK(s.believed.find("b")->port == 6432);
+    CHECK(s.believed.find("b")->address == "10.0.0.2");
+    CHECK(read_of(s.believed, "b") == "open running-replica");
+    CHECK(s.believed.find("a")->port == 5432);
 }
 
 TEST_CASE("a name that cannot be looked up for a while keeps its address")
@@ -119,7 +151,7 @@ TEST_CASE("a member that moved to another host is not sought at its old address"
     CHECK(s.believed.find("b")->address == "");
     CHECK(read_of(s.believed, "b") == "keep no-address");
 
-    s.seen.addresses["elsewhere.example"] = "10.0.0.99";
+    s.seen.addresses["elsewhere.example"] = {"10.0.0.99"};
     s.decide();
     CHECK(s.believed.find("b")->address == "10.0.0.99");
     CHECK(read_of(s.believed, "b") == "open running-replica");
@@ -184,7 +216,7 @@ TEST_CASE("the generation grows when the belief changes, and only then")
         {"a state", [](story& s) { s.says("b", word(role::replica, state::starting)); }, true},
         {"a timeline", [](story& s) { s.says("b", replica(2)); }, true},
         {"the reason of an open verdict", [](story& s) { s.lock("a").silent("a"); }, true},
-        {"an address", [](story& s) { s.seen.addresses["b.example"] = "10.0.0.77"; }, true},
+        {"an address", [](story& s) { s.seen.addresses["b.example"] = {"10.0.0.77"}; }, true},
         {"a port",
          [](story& s)
          {
@@ -262,7 +294,7 @@ TEST_CASE("the cause of a change says what happened, the lock first")
          },
          "cluster paused"},
         {"an address",
-         [](story& s) { s.seen.addresses["b.example"] = "10.0.0.77"; },
+         [](story& s) { s.seen.addresses["b.example"] = {"10.0.0.77"}; },
          "b is at b.example:5432"},
     };
     for (const auto& row : rows)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: PostgreSQL
+"""Members that are not reached where they say, and host names whose addresses change."""
+
+import os
+import shutil
+
+import pytest
+from clients import where
+from demo.processes import wait_until
+
+
+def test_members_of_this_machine_over_their_unix_sockets(cluster, make_rolegate):
+    """`address_map` leads to PostgreSQL over unix sockets: a proxy on every node needs no TCP to its own server."""
+    rolegate = make_rolegate([node.rest for node in cluster.nodes], patroni={
+        "address_map": {f"{node.host}:{node.pg_port}": f"unix:{node.directory}" for node in cluster.nodes}})
+    rolegate.start()
+    rolegate.wait_routable("read", [node.name for node in cluster.replicas()])
+
+    # inet_server_addr() is null over a unix socket.
+    rows = cluster.query_at(rolegate.host, rolegate.write_port, "SELECT inet_server_addr(), pg_is_in_recovery()")
+    assert rows == [(None, False)]
+    readers = {cluster.query_at(rolegate.host, rolegate.read_port, "SELECT inet_server_addr(), pg_is_in_recovery(), "
+                                "current_setting('unix_socket_directories')")[0] for _ in range(4)}
+    assert readers == {(None, True, node.directory) for node in cluster.replicas()}
+
+
+@pytest.fixture
+def hosts(directory):
+    """A file that takes the place of /etc/hosts for whoever runs under `hosts.command`."""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("another /etc/hosts needs root and unshare")
+    return Hosts(f"{directory}/hosts")
+
+
+class Hosts:
+    def __init__(self, path):
+        self.path = path
+        self.say()
+
+    def say(self, **addresses):
+        """From now on these names have these addresses, in this order."""
+        lines = [f"{address} {name}.test" for name, all_of_it in addresses.items() for address in all_of_it]
+        with open(self.path, "w") as file:  # in place: it is a mount
+            file.write("\n".join(["127.0.0.1 localhost", *lines, ""]))
+
+    def command(self, argv):
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+                f"mount --bind {self.path} /etc/hosts && exec \"$@\"", "sh", *argv]
+
+
+def test_a_seed_is_a_name_whose_addresses_change(cluster, hosts, make_rolegate):
+    """One seed, a name with two addresses, at the first of which nobody listens; then it stands for nothing.
+
+    Every address is tried, a dead one is not asked again and again, and the last good answer is kept.
+    """
+    first = cluster.nodes[0]
+    nobody = f"{first.host.rpartition('.')[0]}.99"
+    hosts.say(patroni=[nobody, first.host])
+    rolegate = make_rolegate([f"patroni.test:{first.rest_port}"])
+    rolegate.child.argv = hosts.command(rolegate.child.argv)
+    rolegate.start()
+    rolegate.wait_routable("write", [cluster.leader().name])
+    asked = f"patroni.test:{first.rest_port}"
+
+    def answered():
+        return rolegate.metric("rolegate_checks_total", member=asked, result="ok") or 0
+
+    # Its first address is out of the way for good, and what answered is asked again.
+    seen = answered()
+    wait_until("the seed is asked again", lambda: answered() >= seen + 5, 60)
+    assert (rolegate.metric("rolegate_checks_total", member=asked, result="error") or 0) <= 1
+
+    hosts.say()
+    assert where(cluster, rolegate, rolegate.write_port) == (cluster.leader().name, False)
+    assert {where(cluster, rolegate, rolegate.read_port)[0] for _ in range(4)} == {
+        node.name for node in cluster.replicas()}
