@@ -17,17 +17,29 @@ def is_taken(host, port):
     return False
 
 
-_given = set()
+_given = []
 
 
 def free_port(host="127.0.0.1"):
     """Below the range the kernel takes for outgoing connections, so that none of those grabs it meanwhile; never the
-    same twice, for the first may not be in use yet."""
+    same twice, for the first may not be in use yet, or no longer; nor one that another process was given."""
     while True:
         port = random.randrange(20000, 32000)
-        if port not in _given and not is_taken(host, port):
-            _given.add(port)
+        if not is_taken(host, port) and _reserve(port):
             return port
+
+
+def _reserve(port):
+    """Takes a name that the kernel gives to one process at a time, and to others when that has ended. The port itself
+    stays as it is."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0rolegate-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    _given.append(name)
+    return True
 
 
 def _listening_inodes(port):
