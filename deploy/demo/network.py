@@ -24,8 +24,9 @@ class Namespace:
     A holder process keeps the namespace; when that ends, namespace and cable go by themselves, also after kill -9.
     """
 
-    def __init__(self, directory, prefix, number=77):
+    def __init__(self, directory, prefix):
         self.prefix = prefix
+        number = prefix.rpartition(".")[2]  # as different as the clusters that run beside each other
         self.host = THEIRS.format(number)   # where programs inside are reached from outside
         self._gateway = OURS.format(number)
         self._cable = f"rolegate{number}"
