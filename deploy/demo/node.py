@@ -160,8 +160,12 @@ class Node:
         """Kills PostgreSQL and takes its port, so that Patroni cannot start it again. Returns what releases the port."""
         blocker = socket.socket()
         blocker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.kill_postgres()
-        wait_until(f"the port of {self.name} is free", lambda: bound(blocker, (self.host, self.pg_port)), 10, every=0.01)
+        self.child.freeze()     # it would be a race for the port
+        try:
+            self.kill_postgres()
+            wait_until(f"the port of {self.name} is free", lambda: bound(blocker, (self.host, self.pg_port)), 10, every=0.01)
+        finally:
+            self.child.thaw()
         # Two that both say SO_REUSEADDR may share a port that nobody listens on.
         blocker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         return blocker.close
