@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
 """etcd: one member or three that hold the cluster's leader lock, and everything that may happen to them."""
 
+import base64
 import itertools
 import json
 import os
@@ -139,6 +140,11 @@ class Etcd:
         """Value of one key, or None."""
         out = self.ctl("get", key, "--print-value-only")
         return out.rstrip("\n") or None
+
+    def put(self, key, value):
+        """Writes one key without etcdctl, in a few milliseconds; None when nobody takes it."""
+        pair = {"key": base64.b64encode(key.encode()).decode(), "value": base64.b64encode(value.encode()).decode()}
+        return next((answer for member in self.members if (answer := member.post("/v3/kv/put", pair))), None)
 
     @staticmethod
     def _id(member):

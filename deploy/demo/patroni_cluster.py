@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass, field
 
 import psycopg2
@@ -121,7 +122,12 @@ class Cluster:
         return None
 
     def leader(self):
-        """The node that holds the lock, or None."""
+        """The node that holds the lock; waits until there is one, and somebody who can tell: no Patroni can while etcd
+        chooses a leader of its own, as it does after a pause of the machine."""
+        return wait_until("somebody holds the lock", self.holder, 30)
+
+    def holder(self):
+        """The node that holds the lock, None when nobody does or nobody can tell."""
         members = (self.view() or {}).get("members", [])
         names = [member["name"] for member in members if member["role"] in ("leader", "master", "primary")]
         return next((node for node in self.nodes if node.name in names), None)
@@ -136,7 +142,7 @@ class Cluster:
         for node in self.nodes:
             node.child.require_running()
             bodies[node.name] = node.status() or {}
-        leader = self.leader()
+        leader = self.holder()
         if leader is None:
             return "no leader"
         top = bodies[leader.name]
@@ -172,12 +178,12 @@ class Cluster:
         """The node holds the lock and says it is a running primary."""
         def is_leader():
             body = node.status() or {}
-            return self.leader() is node and body.get("state") == "running" and body.get("role") in ("master", "primary")
+            return self.holder() is node and body.get("state") == "running" and body.get("role") in ("master", "primary")
         wait_until(f"{node.name} is the leader", is_leader, limit)
 
     def wait_new_leader(self, old, limit=60):
         def other():
-            leader = self.leader()
+            leader = self.holder()
             return leader if leader not in (None, old) else None
         leader = wait_until(f"somebody else than {old.name} is the leader", other, limit)
         self.wait_leader(leader, limit)
@@ -203,7 +209,7 @@ class Cluster:
             self.wait_healthy(limit / 2)
         except processes.Timeout:
             # What cannot follow any more is copied anew.
-            leader = self.leader()
+            leader = self.holder()
             for node in self.nodes:
                 if leader and node is not leader:
                     node.rebuild()
@@ -229,12 +235,16 @@ class Cluster:
     def switchover(self, candidate=None):
         """What `patronictl switchover` does. Returns the old and the new leader."""
         leader = self.leader()
-        candidate = candidate or self.candidate()
-        answer = rest.ask(leader.rest, "/switchover", "POST",
-                          {"leader": leader.name, "candidate": candidate.name}, timeout=60)
+        # Patroni says no (412) where the candidate does not tell it within 2 s that it can; an operator tries again.
+        for _ in range(5):
+            to = candidate or self.candidate()
+            answer = rest.ask(leader.rest, "/switchover", "POST", {"leader": leader.name, "candidate": to.name}, timeout=60)
+            if answer is None or answer.status != 412:
+                break
+            time.sleep(1)
         if answer is None or answer.status != 200:
             raise RuntimeError(f"switchover refused: {answer.body if answer else 'no answer'}")
-        return leader, candidate
+        return leader, to
 
     def configure(self, **changes):
         """What `patronictl edit-config` does."""
@@ -252,9 +262,9 @@ class Cluster:
             def listed():
                 return set(json.loads(self.etcd.get(self.key("failsafe")) or "{}")) == {node.name for node in self.nodes}
             wait_until("all members are in the failsafe key", listed, 30)
-            self._wait_loop()
+            self.wait_loop()
 
-    def _wait_loop(self):
+    def wait_loop(self):
         """Until every node has gone through one more loop, so that it has read what is in etcd now."""
         seen = {node.name: (node.status() or {}).get("dcs_last_seen", 0) for node in self.nodes}
         for node in self.nodes:
@@ -286,7 +296,7 @@ class Cluster:
         return self.query_at(node.host, node.pg_port, sql, *parameters)
 
     def query_at(self, host, port, sql, *parameters):
-        connection = psycopg2.connect(self.dsn(host, port))
+        connection = psycopg2.connect(self.dsn(host, port, connect_timeout=int(20 * processes.TIMEOUT_SCALE)))
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:

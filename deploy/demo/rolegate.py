@@ -3,11 +3,12 @@
 
 import os
 import re
+import time
 
 import yaml
 
 from . import rest
-from .processes import Child, Timeout, cpu_seconds, tail, wait_until
+from .processes import TIMEOUT_SCALE, Child, Timeout, cpu_seconds, tail, wait_until
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -77,10 +78,16 @@ class Rolegate:
     # Admin API
 
     def get(self, path):
-        return rest.ask(self.admin, path)
+        """None when nobody answers, which from a process that runs is no knowledge: so that one is asked again."""
+        deadline = time.monotonic() + 20 * TIMEOUT_SCALE
+        while True:
+            answer = rest.ask(self.admin, path)
+            if answer or not self.child.running or time.monotonic() > deadline:
+                return answer
+            time.sleep(0.05)
 
     def is_live(self):
-        answer = self.get("/livez")
+        answer = rest.ask(self.admin, "/livez")
         return answer is not None and answer.status == 200
 
     def is_ready(self, listener=""):
