@@ -7,12 +7,19 @@ import struct
 
 import psycopg2
 
+from demo import processes
+
+# For the write port in tests of role changes: how long one takes is measured, not demanded, and a slow machine takes its
+# time. Less than the patience of the clients (outage.Measurement).
+PATIENT = {"queue": {"timeout": "29s"}}
+
 WHERE = "SELECT host(inet_server_addr()), pg_is_in_recovery()"
 
 
 @contextlib.contextmanager
 def session(cluster, rolegate, port, **options):
-    connection = psycopg2.connect(cluster.dsn(rolegate.host, port, **({"connect_timeout": 20} | options)))
+    patience = int(20 * processes.TIMEOUT_SCALE)
+    connection = psycopg2.connect(cluster.dsn(rolegate.host, port, **({"connect_timeout": patience} | options)))
     connection.autocommit = True
     try:
         yield connection
@@ -42,7 +49,7 @@ class RawSession:
     """An idle session whose every byte is seen: how it is ended matters here."""
 
     def __init__(self, host, port, user="postgres", database="postgres"):
-        self.socket = socket.create_connection((host, port), timeout=20)
+        self.socket = socket.create_connection((host, port), timeout=20 * processes.TIMEOUT_SCALE)
         body = struct.pack("!I", 196608) + f"user\0{user}\0database\0{database}\0\0".encode()
         self.socket.sendall(struct.pack("!I", len(body) + 4) + body)
         self.buffer = b""
@@ -68,7 +75,7 @@ class RawSession:
 
     def goodbye(self, limit):
         """Waits for the end and returns the SQLSTATE of the last error before it, None for a silent end."""
-        self.socket.settimeout(limit)
+        self.socket.settimeout(limit * processes.TIMEOUT_SCALE)
         sqlstate = None
         try:
             while True:

@@ -16,6 +16,8 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(os.path.dirname(__file__), "../../deploy"), os.path.dirname(__file__)]
 
+import modes  # noqa: E402
+from clients import PATIENT  # noqa: E402
 from demo import network, ports  # noqa: E402
 from demo.patroni_cluster import Cluster, Settings  # noqa: E402
 from demo.processes import wait_until  # noqa: E402
@@ -98,6 +100,12 @@ def directory():
 
 
 @pytest.fixture(scope="session")
+def prefix():
+    """First three bytes of the addresses of the cluster."""
+    return PREFIX
+
+
+@pytest.fixture(scope="session")
 def shared_cluster(directory):
     cluster = Cluster(Settings(directory=f"{directory}/cluster", prefix=PREFIX, scope="tests", ttl=TTL,
                                loop_wait=LOOP_WAIT, retry_timeout=RETRY_TIMEOUT, etcds=3, log_requests=True,
@@ -140,25 +148,19 @@ def make_rolegate(directory, request):
         rolegate.stop()
 
 
-def wait_all_routable(proxy, cluster):
-    """A listener is ready with its first member; the others may be known a moment later."""
-    proxy.wait_routable("write", [cluster.leader().name])
-    proxy.wait_routable("read", [node.name for node in cluster.replicas()])
-
-
 @pytest.fixture
 def rolegate(cluster, make_rolegate):
     """Rolegate in front of the healthy cluster: knows the primary and every replica."""
-    proxy = make_rolegate([node.rest for node in cluster.nodes])
+    proxy = make_rolegate([node.rest for node in cluster.nodes], write=PATIENT)
     proxy.start()
-    wait_all_routable(proxy, cluster)
+    modes.wait_all_routable(proxy, cluster)
     return proxy
 
 
 @pytest.fixture
 def make_dcs_rolegate(cluster, make_rolegate):
     """The same with a watch on the leader lock; the caller starts it. Keyword arguments add to the cluster's part."""
-    def make(namespace=None, patroni=None, write=None, **more):
+    def make(namespace=None, patroni=None, write=PATIENT, **more):
         return make_rolegate([node.rest for node in cluster.nodes], namespace=namespace, patroni=patroni, write=write,
                              cluster={"dcs": cluster.dcs(), **more})
     return make
@@ -169,7 +171,7 @@ def dcs_rolegate(cluster, make_dcs_rolegate):
     """Rolegate with a watch on the lock, which it knows from etcd, as well as every member's role."""
     proxy = make_dcs_rolegate()
     proxy.start()
-    wait_all_routable(proxy, cluster)
+    modes.wait_all_routable(proxy, cluster)
     wait_until("the lock is known from etcd", lambda: proxy.lock().get("source") == "etcd3", 20)
     return proxy
 

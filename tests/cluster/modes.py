@@ -100,8 +100,14 @@ def listener(mode, cluster):
             "server_tls": {"sslmode": "verify-full", "ca": f"{directory}/postgres-ca.crt"}}
 
 
+def wait_all_routable(proxy, cluster):
+    """A listener is ready with its first member; the others may be known a moment later."""
+    proxy.wait_routable("write", [cluster.leader().name])
+    proxy.wait_routable("read", [node.name for node in cluster.replicas()])
+
+
 def start(mode, cluster, make_rolegate, dcs=False, process=None, **more):
-    """Rolegate for clients of this mode, ready on both ports, with or without a watch on the lock; `process` adds to
+    """Rolegate for clients of this mode, which knows the primary and every replica, with or without a watch on the lock; `process` adds to
     the top level, other keyword arguments to both listeners."""
     switch_on_tls(cluster)
     keys = listener(mode, cluster) | more
@@ -109,6 +115,7 @@ def start(mode, cluster, make_rolegate, dcs=False, process=None, **more):
     proxy = make_rolegate([node.rest for node in cluster.nodes], write=keys, read=copy.deepcopy(keys),
                           cluster={"dcs": cluster.dcs()} if dcs else None, process=process)
     proxy.start()
+    wait_all_routable(proxy, cluster)
     if dcs:
         wait_until("the lock is known from etcd", lambda: proxy.lock().get("source") == "etcd3", 20)
     return proxy

@@ -182,6 +182,7 @@ def test_logical_replication(cluster, make_rolegate, directory, mode):
     leader = cluster.leader()
     # Patroni drops slots that it does not know.
     cluster.configure(ignore_slots=[{"name": "changes", "type": "logical"}])
+    cluster.wait_loop()
     try:
         with database(cluster, "logical") as name:
             query(tools, "CREATE TABLE t (x int)", name)

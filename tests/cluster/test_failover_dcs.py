@@ -3,7 +3,7 @@
 
 import pytest
 
-from clients import where
+from clients import PATIENT, where
 from demo.outage import Measurement, measure_switchover, table
 from demo.patroni_cluster import Cluster, Settings
 from demo.processes import wait_until
@@ -11,8 +11,6 @@ from demo.writer import CREATE, SteadyWriter
 from witness import Resident, Witness
 
 ROUNDS = 5
-# One hold may last as long as the lock of a dead leader, and clients are patient enough (outage.Measurement).
-PATIENT = {"queue": {"timeout": "29s"}}
 
 
 def stale_writes(steady, new_primary, opened_at):
@@ -117,10 +115,15 @@ def test_b6_kill_of_postgres_on_a_replica(cluster, dcs_rolegate):
     writer = Resident(cluster, dcs_rolegate, dcs_rolegate.write_port)
     old_postmaster = victim.postmaster_pid()
 
+    def is_back():
+        return victim.postmaster_pid() not in (None, old_postmaster)
     victim.kill_postgres()
 
-    assert {where(cluster, dcs_rolegate, dcs_rolegate.read_port)[0] for _ in range(6)} == {other.name}
-    wait_until("Patroni started PostgreSQL again", lambda: victim.postmaster_pid() not in (None, old_postmaster), 60)
+    # Its Patroni may be quicker than six sessions.
+    reads = [(where(cluster, dcs_rolegate, dcs_rolegate.read_port)[0], is_back()) for _ in range(6)]
+    assert {name for name, back in reads if not back} <= {other.name}, reads
+    assert {name for name, _ in reads} <= {other.name, victim.name}, reads
+    wait_until("Patroni started PostgreSQL again", is_back, 60)
     wait_until("it gets reads again", lambda: where(cluster, dcs_rolegate, dcs_rolegate.read_port)[0] == victim.name, 60)
     assert writer.lives()
 
@@ -128,7 +131,7 @@ def test_b6_kill_of_postgres_on_a_replica(cluster, dcs_rolegate):
 def test_b8_postgres_of_the_leader_cannot_be_started_again(cluster, make_dcs_rolegate):
     """B8: `kill -9` of PostgreSQL on the leader, and Patroni cannot start it again, because something else took its
     port. Another member is promoted; as B3: no failed attempt, no stale write."""
-    rolegate = make_dcs_rolegate(write=PATIENT)
+    rolegate = make_dcs_rolegate()
     rolegate.start()
     old = cluster.leader()
     release = None
@@ -147,10 +150,16 @@ def test_b8_postgres_of_the_leader_cannot_be_started_again(cluster, make_dcs_rol
     print("\n" + table([outage]))
 
 
+def neighbour(prefix):
+    """127.0.2 of 127.0.1: addresses that no other run uses."""
+    net, _, number = prefix.rpartition(".")
+    return f"{net}.{int(number) + 1}"
+
+
 @pytest.fixture
-def etcd2_cluster(directory):
+def etcd2_cluster(directory, prefix):
     """Two nodes that use the old API of etcd, as Patroni's `etcd:` section does."""
-    cluster = Cluster(Settings(directory=f"{directory}/etcd2", prefix="127.0.2", scope="old", nodes=2, ttl=20, loop_wait=2,
+    cluster = Cluster(Settings(directory=f"{directory}/etcd2", prefix=neighbour(prefix), scope="old", nodes=2, ttl=20, loop_wait=2,
                                retry_timeout=4, dcs="etcd"))
     try:
         cluster.start()
@@ -162,7 +171,7 @@ def etcd2_cluster(directory):
 def test_switchover_with_the_old_api_of_etcd(etcd2_cluster, make_rolegate):
     """etcd's API v2 as the source of the lock: its holder and time are known, a switchover is as smooth as with v3."""
     cluster = etcd2_cluster
-    rolegate = make_rolegate([node.rest for node in cluster.nodes], cluster={"dcs": cluster.dcs()})
+    rolegate = make_rolegate([node.rest for node in cluster.nodes], cluster={"dcs": cluster.dcs()}, write=PATIENT)
     rolegate.start()
     wait_until("the lock is known from etcd", lambda: rolegate.lock().get("source") == "etcd", 20)
     assert rolegate.lock()["holder"] == cluster.leader().name
@@ -185,4 +194,4 @@ def test_switchover_with_the_old_api_of_etcd(etcd2_cluster, make_rolegate):
 
 
 def modified_index(cluster, key):
-    return cluster.etcd.members[0].fetch(key)["node"]["modifiedIndex"]
+    return wait_until("etcd knows the key", lambda: cluster.etcd.members[0].fetch(key), 20)["node"]["modifiedIndex"]

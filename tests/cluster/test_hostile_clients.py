@@ -123,7 +123,7 @@ def test_thousands_of_half_open_handshakes(cluster, make_rolegate, mode):
     """3,000 clients from four addresses that never finish their first packet: silent ones, a byte a second, half an
     SSLRequest, 9,999 of 10,000 bytes. Others are served meanwhile, memory is bounded by 16 kB for each, and the
     handshake time-out ends them all."""
-    proxy = modes.start(mode, cluster, make_rolegate, timeouts={"handshake": "3s"})
+    proxy = modes.start(mode, cluster, make_rolegate, timeouts={"handshake": f"{3 * processes.TIMEOUT_SCALE:g}s"})
     long_packet = struct.pack("!II", 10000, raw.VERSION_3_0) + b"user\0" + b"x" * 9986
     sources = [f"{cluster.settings.prefix}.{number}" for number in range(201, 205)]
     opening = [(SILENT, b""), (DRIPPING, long_packet[:1]), (HALF_SSL_REQUEST, raw.SSL_REQUEST[:4]),

@@ -28,8 +28,8 @@ def test_b14_a_node_is_added_and_one_removed(cluster, make_rolegate):
     names = {where(cluster, rolegate, rolegate.read_port)[0] for _ in range(6)}
     assert names == {node.name for node in cluster.replicas()}
     # Patroni forgets a stopped member when its key expires, after ttl.
-    wait_until("the cluster has forgotten it", lambda: removed.name not in [
-        member["name"] for member in cluster.view()["members"]], 60, every=0.5)
-    wait_until("the proxy has forgotten it", lambda: rolegate.member(removed.name) is None
-               or not any(rolegate.member(removed.name)["routable"].values()), 30)
+    wait_until("the cluster has forgotten it", lambda: (view := cluster.view()) and removed.name not in [
+        member["name"] for member in view["members"]], 60, every=0.5)
+    wait_until("the proxy has forgotten it", lambda: (member := rolegate.member(removed.name)) is None
+               or not any(member["routable"].values()), 30)
     assert where(cluster, rolegate, rolegate.write_port) == (cluster.leader().name, False)

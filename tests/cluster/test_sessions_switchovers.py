@@ -127,10 +127,10 @@ class Keepers:
                 begin = len(client.said)
                 client.ask(simple("SELECT pg_sleep(0.1)"))
             client.until(b"")   # to the end of the connection
-        except ConnectionResetError:
-            how = "reset"
         except EOFError:
             how = "silent"
+        except OSError as error:
+            how = "reset" if isinstance(error, ConnectionResetError) else repr(error)
         if self._stop.is_set():
             return
         errors = [body for kind, body in client.said[begin:] if kind == b"E"]

@@ -7,7 +7,7 @@ import struct
 import threading
 
 from clients import where
-from demo.processes import wait_until
+from demo.processes import TIMEOUT_SCALE, wait_until
 
 CLIENTS = 1000
 STARTUP = struct.pack("!II", 1000, 196608) + b"user\0" + b"x" * 987
@@ -63,7 +63,7 @@ class Crowd:
 def test_a_thousand_slow_clients(cluster, make_rolegate):
     """1,000 clients connect and send nothing, or one byte a second. Others are served meanwhile, and the slow ones
     are closed by the handshake time-out."""
-    rolegate = make_rolegate([node.rest for node in cluster.nodes], write={"timeouts": {"handshake": "3s"}})
+    rolegate = make_rolegate([node.rest for node in cluster.nodes], write={"timeouts": {"handshake": f"{3 * TIMEOUT_SCALE:g}s"}})
     rolegate.start()
     leader = cluster.leader()
 

@@ -5,6 +5,7 @@ import pytest
 
 from clients import where, write_row
 from demo.node import stop_all
+from demo.processes import wait_until
 from demo.writer import CREATE
 
 ORDERS = [
@@ -27,6 +28,9 @@ def test_b13_any_start_order(cluster, make_rolegate, order):
     cluster.query(leader, CREATE)
     row = f"before-{'-'.join(order)}"
     write_row(cluster, rolegate, row)
+    for node in replicas:
+        wait_until(f"{node.name} has the row", lambda: cluster.query(
+            node, "SELECT 1 FROM writes WHERE id = %s", row), 20)  # noqa: B023
 
     rolegate.stop()
     stop_all(replicas)

@@ -68,9 +68,12 @@ def test_a_port_without_a_primary_refuses_connections(cluster, make_rolegate):
     """After `withdraw_after` without a primary the write port refuses connections, so libpq and asyncpg go on to their
     second host; the read port beside it serves. The port stays Rolegate's own, and who was held already goes on
     waiting. With the primary both drivers are back on their first host, and who was held is served."""
+    # Time enough for a client to come before the port is withdrawn.
+    after = f"{3 * processes.TIMEOUT_SCALE:g}s"
     proxy = make_rolegate([node.rest for node in cluster.nodes],
-                          write={"withdraw_after": "2s", "queue": {"timeout": HELD_FOR}}, read={"withdraw_after": "2s"})
+                          write={"withdraw_after": after, "queue": {"timeout": HELD_FOR}}, read={"withdraw_after": after})
     proxy.start()
+    modes.wait_all_routable(proxy, cluster)
     write, read = proxy.write_port, proxy.read_port
     assert (by_libpq(cluster, write, read), by_asyncpg(write, read)) == ("False", "False")
     found = []
@@ -191,8 +194,7 @@ def test_the_clients_address_comes_through_haproxy(cluster, make_rolegate, direc
             assert shown == ("shop" if mode == "passthrough" else f"shop - {here}")
             # Cancels come through the balancer as well.
             client.send(simple("SELECT pg_sleep(3600)"))
-            wait_until("it sleeps", lambda: cluster.query(
-                cluster.leader(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == [(1,)], 30)
+            wait_until("it sleeps", lambda: waiting(cluster, "PgSleep") == 1, 30)
             raw.cancel("127.0.0.1", port, client.pid, client.key, source=friend)
             assert b"C57014\0" in dict(client.until_ready())[b"E"]
         wait_until("the end is in the log", lambda: f"client={here} " in proxy.log_text(), 10)
@@ -229,11 +231,14 @@ def test_unix_socket(cluster, make_rolegate, mode):
         wait_until("the end is in the log", lambda: "client=unix " in proxy.log_text(), 10)
 
         with contextlib.closing(psycopg2.connect(cluster.dsn(directory, 5432, sslmode="prefer"))) as connection:
-            timer = threading.Timer(0.5, connection.cancel)
-            timer.start()
+            def cancel_the_sleeper():
+                wait_until("it sleeps", lambda: waiting(cluster, "PgSleep") == 1, 30)
+                connection.cancel()
+            canceller = threading.Thread(target=cancel_the_sleeper, daemon=True)
+            canceller.start()
             with pytest.raises(psycopg2.errors.QueryCanceled):
                 ask(connection, "SELECT pg_sleep(3600)")
-            timer.join()
+            canceller.join()
         assert ended_without_a_word("127.0.0.1", port, next(addresses(cluster))), "only unix sockets are allowed"
 
         proxy.stop()
@@ -327,23 +332,34 @@ def test_drain(cluster, make_rolegate, mode):
         assert all(lives(session) for session in others)
 
 
+def waiting(cluster, event):
+    """How many processes of the primary wait for that."""
+    return cluster.query(cluster.leader(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = %s", event)[0][0]
+
+
 @modes.in_each_mode
 def test_sigterm_lets_queries_finish(cluster, make_rolegate, mode):
     """SIGTERM while queries run without a transaction, some of them of clients that have said all they had to say:
     every client gets its answer, then the process exits 0."""
     proxy = modes.start(mode, cluster, make_rolegate)
+    leader = cluster.leader()
     with contextlib.ExitStack() as stack:
         sessions = [stack.enter_context(RawClient(proxy.host, proxy.write_port, modes.tls_context(mode, cluster)))
                     for _ in range(WORKING)]
+        # Nobody's query ends before this says so, however long all that takes.
+        keeper = stack.enter_context(contextlib.closing(psycopg2.connect(cluster.dsn(leader.host, leader.pg_port))))
+        keeper.autocommit = True
+        ask(keeper, "SELECT pg_advisory_lock(8)")
         for number, session in enumerate(sessions):
-            session.send(simple("SELECT pg_sleep(2), repeat('x', 100000)"))
+            session.send(simple("SELECT pg_advisory_lock_shared(8), repeat('x', 100000)"))
             # Inside TLS Python's ssl module would forget the TLS.
             if mode == "clear" and number % 2:
                 session.socket.shutdown(socket.SHUT_WR)
-        wait_until("all of them sleep", lambda: cluster.query(
-            cluster.leader(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == [(WORKING,)], 30)
+        wait_until("all of them wait", lambda: waiting(cluster, "advisory") == WORKING, 30)
 
         proxy.child.signal(signal.SIGTERM)
+        wait_until("it takes nobody any more", lambda: not ports.is_taken(proxy.host, proxy.write_port), 15)
+        ask(keeper, "SELECT pg_advisory_unlock(8)")
 
         for session in sessions:
             assert [kind for kind, _ in session.until_ready()] == [b"T", b"D", b"C", b"Z"]
