@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: PostgreSQL
 """The main promise: role after role changes hands under load, and clients do not notice more than they must."""
 
+import psycopg2
+
 from demo.outage import measure_switchover, median, table
 from demo.processes import wait_until
 from demo.writer import CREATE
@@ -36,8 +38,9 @@ def test_ten_switchovers_under_load(cluster, rolegate, directory):
             wait_until("no write session stays on the old primary", lambda: old.name not in rolegate.routable("write")
                        and old.name not in rolegate.status()["listeners"]["write"]["members"]
                        and sessions_on(rolegate, old) == 0, 20)
-            wait_until("the old primary answers again", lambda: (old.status() or {}).get("state") == "running", 60)
-            assert cluster.query(old, CLIENT_SESSIONS) == [(0,)]
+            wait_until("the old primary answers again", lambda: sessions_inside(cluster, old) is not None, 60)
+            # One that stayed would stay: pgbench would go on using it.
+            wait_until("the old primary has no session of a client", lambda: sessions_inside(cluster, old) == 0, 20)
 
     cluster.wait_healthy()
     kept = {row[0] for row in cluster.query(cluster.leader(), "SELECT id FROM writes")}
@@ -46,6 +49,14 @@ def test_ten_switchovers_under_load(cluster, rolegate, directory):
     print(f"\n{ROUNDS} switchovers: medians of the times, sums of the counts\n" + table([median(measured)]))
     print("first write after the new primary's own, ms: "
           + " ".join(f"{outage.first_write_delay:+.0f}" for outage in measured))
+
+
+def sessions_inside(cluster, node):
+    """What PostgreSQL itself says, None when it does not: its Patroni may stop it once more to rewind it."""
+    try:
+        return cluster.query(node, CLIENT_SESSIONS)[0][0]
+    except psycopg2.OperationalError:
+        return None
 
 
 def sessions_on(rolegate, node):
