@@ -235,16 +235,17 @@ class Cluster:
     def switchover(self, candidate=None):
         """What `patronictl switchover` does. Returns the old and the new leader."""
         leader = self.leader()
-        # Patroni says no (412) where the candidate does not tell it within 2 s that it can; an operator tries again.
+        # Patroni drops the plan when the candidate does not tell it within 2 s that it can, at first (412) or when it is
+        # to be done (503); then nothing has happened, and an operator tries again.
         for _ in range(5):
             to = candidate or self.candidate()
             answer = rest.ask(leader.rest, "/switchover", "POST", {"leader": leader.name, "candidate": to.name}, timeout=60)
-            if answer is None or answer.status != 412:
+            if (answer and answer.status == 200) or self.leader() is to:
+                return leader, to
+            if answer is None or self.leader() is not leader:
                 break
             time.sleep(1)
-        if answer is None or answer.status != 200:
-            raise RuntimeError(f"switchover refused: {answer.body if answer else 'no answer'}")
-        return leader, to
+        raise RuntimeError(f"switchover refused: {answer.body if answer else 'no answer'}")
 
     def configure(self, **changes):
         """What `patronictl edit-config` does."""
