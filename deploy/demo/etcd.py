@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 
@@ -108,7 +109,8 @@ class Etcd:
     def kill(self):
         """kill -9 of all members: no good-bye on any connection."""
         for child in self.children:
-            child.thaw()
+            child.signal(signal.SIGKILL)    # at once, before anybody sees two of them without the third
+        for child in self.children:
             child.kill()
 
     def empty(self):

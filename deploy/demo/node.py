@@ -121,6 +121,13 @@ class Node:
     def start(self):
         self.child.start()
 
+    def wait_loop_end(self):
+        """Until Patroni of the leader has gone through a loop: it rests for the better part of loop_wait now."""
+        with open(self.log, errors="replace") as file:
+            file.seek(0, os.SEEK_END)
+            wait_until(f"{self.name} has gone through a loop", lambda: "the leader with the lock" in file.read(), 30,
+                       every=0.005)
+
     def go_through(self, gate):
         """From its next start its Patroni reaches etcd through the gate, or directly again (None)."""
         self._gate = gate

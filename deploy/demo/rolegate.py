@@ -118,6 +118,11 @@ class Rolegate:
         """What it knows of the leader lock: holder, source, ttl_left_ms."""
         return self.main().get("lock") or {}
 
+    def wait_lock(self, source, holder=None, limit=20):
+        """It knows the lock from there. A source that was silent for a moment is found again."""
+        wait_until(f"the lock is known from {source} (now {self.lock()})", lambda: self.lock().get("source") == source
+                   and holder in (None, self.lock().get("holder")), limit)
+
     def explain(self):
         answer = self.get("/api/v1/explain")
         return answer.json() if answer else {}

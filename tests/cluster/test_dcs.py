@@ -74,7 +74,7 @@ def test_quiet_on_the_cluster(cluster, dcs_rolegate):
         if rate <= QUIET:
             break
     assert rate <= QUIET
-    assert dcs_rolegate.lock()["source"] == "etcd3"
+    dcs_rolegate.wait_lock("etcd3")
 
 
 def test_patronis_own_file_is_enough(cluster, directory):
@@ -118,7 +118,7 @@ def test_etcd_is_maintained_under_the_watch(cluster, dcs_rolegate):
         assert writer.lives() and dcs_rolegate.events() == changes
         outage, = measure_switchover(cluster, [dcs_rolegate]).outages()
     outage.require_clean()
-    assert dcs_rolegate.lock()["source"] == "etcd3"
+    dcs_rolegate.wait_lock("etcd3")
     assert witness.most() == 1
 
 

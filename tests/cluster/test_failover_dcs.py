@@ -39,7 +39,7 @@ def test_switchovers_with_a_watch(cluster, dcs_rolegate):
             print("\n" + table([outage]))
             outage.require_clean(f"round {number + 1}")
             assert stale_writes(steady, *measurement.prober.opened()) == []
-            assert dcs_rolegate.lock()["source"] == "etcd3"
+            dcs_rolegate.wait_lock("etcd3", new.name)
             changes = [event for event in dcs_rolegate.events()[before:] if event["to"] == new.name]
             assert [event["from"] for event in changes] == [old.name], dcs_rolegate.events()
             assert_steps(changes[0], old, new)
@@ -189,7 +189,7 @@ def test_switchover_with_the_old_api_of_etcd(etcd2_cluster, make_rolegate):
 
     outage.require_clean()
     assert witness.most() == 1
-    assert rolegate.lock()["source"] == "etcd"
+    rolegate.wait_lock("etcd")
     print("\n" + table([outage]))
 
 

@@ -80,7 +80,7 @@ def test_proxy_is_cut_off_from_the_leaders_patroni(cluster, namespace, make_dcs_
         rolegate.wait_rule(leader, "degraded", 30)
         assert leader.rest in rolegate.log_text() or f"member={leader.name}" in rolegate.log_text()
         assert where(cluster, rolegate, rolegate.write_port) == (leader.name, False)
-        assert rolegate.lock()["source"] == "etcd3"
+        rolegate.wait_lock("etcd3")
         namespace.mend()
         rolegate.wait_rule(leader, "lock-and-word", 30)
     assert writer.lives()
