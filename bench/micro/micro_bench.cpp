@@ -87,7 +87,7 @@ void route(benchmark::State& state)
     for (auto _ : state)
     {
         proxy::find_eligible(
-            config::listener_role::replica, topology, *topology.confirmed, cluster, eligible
+            support::read_port, topology, *topology.confirmed, cluster, eligible
         );
         candidates.clear();
         for (const auto* m : eligible)

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "health/decide.hpp"
+#include "tests/support/ports.hpp"
 
 #include <initializer_list>
 #include <stdexcept>
@@ -80,6 +81,7 @@ public:
     explicit story(std::initializer_list<const char*> names = {"a", "b", "c"})
     {
         rules.cluster = "main";
+        rules.demands = write_and_read();
         for (const char* name : names)
             join(name);
     }
@@ -328,6 +330,14 @@ private:
 {
     const auto* m = t.find(name);
     return m ? text_of(m->read) : "not a member";
+}
+
+// By the listener's index.
+[[nodiscard]] inline std::string
+grant_text(const health::topology& t, std::string_view name, std::size_t listener)
+{
+    const auto* m = t.find(name);
+    return m && listener < m->grants.size() ? text_of(m->grants[listener]) : "not a member";
 }
 
 } // namespace rolegate::support

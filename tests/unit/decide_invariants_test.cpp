@@ -15,7 +15,6 @@
 
 using namespace rolegate::health;
 using namespace rolegate::support;
-using rolegate::config::listener_role;
 using rolegate::proxy::has_open_member;
 using kind = lock_belief::kind;
 
@@ -357,7 +356,7 @@ private:
         if (!t.confirmed)
             return "";
         const auto too_late = *t.confirmed + t.stale_after + 1ms;
-        for (const auto to : {listener_role::primary, listener_role::replica})
+        for (const auto to : {write_port, read_port})
             if (has_open_member(to, t, too_late))
                 return "a stale view routes nobody";
         return "";
