@@ -89,15 +89,25 @@ void measure_lag(const scene& s, const topology& t, member& m)
 }
 
 // Nothing to replay is no delay, unless it waits for WAL in vain. Where nobody says whether it
-// streams (before 3.0.4), being where the primary is tells as much.
-std::optional<std::chrono::milliseconds> lag_time_of(const member& m, const member_word& w)
+// streams (before 3.0.4), being where the primary is tells as much. After an hour without a commit
+// the transaction replayed last is an hour old, however quick the replica is: it is not further
+// behind than since it was up to date.
+void measure_lag_time(member& m, const word_report& r)
 {
-    const bool replayed_all = w.lsn && w.received_lsn && *w.lsn >= *w.received_lsn;
-    const bool streams = m.replication_state.empty() ? m.lag_bytes == 0
-                                                     : m.replication_state == "streaming";
-    if (replayed_all && streams)
-        return std::chrono::milliseconds(0);
-    return w.replayed_age;
+    const auto& w = *r.word;
+    m.lag_time = w.replayed_age;
+    if (w.lsn && w.received_lsn && *w.lsn >= *w.received_lsn)
+    {
+        const bool tells = !m.replication_state.empty();
+        if (tells ? m.replication_state == "streaming" : m.lag_bytes == 0)
+            m.up_to_date = r.seen;
+        else if (!tells && !m.lag_bytes)
+            m.lag_time.reset();
+    }
+    if (!m.up_to_date || *m.up_to_date > r.seen)
+        return;
+    const auto since = std::chrono::floor<std::chrono::milliseconds>(r.seen - *m.up_to_date);
+    m.lag_time = std::min(since, m.lag_time.value_or(since));
 }
 
 } // namespace
@@ -150,6 +160,7 @@ void take_facts(const scene& s, const topology& t, member& m)
     {
         m.lag_bytes.reset();
         m.lag_seen.reset();
+        m.up_to_date.reset();
         return;
     }
     m.sync = sync_of(s, w, listed);
@@ -159,7 +170,7 @@ void take_facts(const scene& s, const topology& t, member& m)
         m.replication_state = listed->state_text; // from 3.0.4 on it stands there
     measure_lag(s, t, m);
     if (w)
-        m.lag_time = lag_time_of(m, *w);
+        measure_lag_time(m, *s.report_of(m.name));
 }
 
 } // namespace rolegate::health

@@ -59,7 +59,8 @@ struct member
     std::optional<std::uint32_t> timeline;
     std::optional<std::int64_t> lag_bytes; // of WAL that it has not replayed; unset: not known
     std::optional<time_point> lag_seen;    // when that was measured; unset: a listing said it
-    std::optional<std::chrono::milliseconds> lag_time; // age of what it replayed last
+    std::optional<std::chrono::milliseconds> lag_time; // for so long it has not been up to date
+    std::optional<time_point> up_to_date; // when it last said that nothing was left to replay
     sync_state sync = sync_state::unknown;
     std::string replication_state; // "streaming", "in archive recovery"; "" = not known
     tag_map tags;

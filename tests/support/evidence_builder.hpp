@@ -296,6 +296,7 @@ public:
     health::topology believed;
     health::time_point now = story_begins;
     health::cluster_listing next_listing;
+    bool leading_standby_cluster = false; // so do the coming listings show the holder
 
 private:
     [[nodiscard]] health::cluster_listing listing_with(const std::string& holder) const
@@ -304,8 +305,14 @@ private:
         for (auto& m : listing.members)
         {
             m.holds_lock = m.name == holder;
-            m.role = m.holds_lock ? health::member_role::primary : health::member_role::replica;
-            m.role_text = m.holds_lock ? "leader" : "replica";
+            m.role = health::member_role::replica;
+            if (m.role_text.empty() || m.holds_lock)
+                m.role_text = "replica";
+            if (!m.holds_lock)
+                continue;
+            m.role = leading_standby_cluster ? health::member_role::standby_leader
+                                             : health::member_role::primary;
+            m.role_text = leading_standby_cluster ? "standby_leader" : "leader";
         }
         return listing;
     }

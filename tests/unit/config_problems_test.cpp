@@ -347,12 +347,6 @@ TEST_CASE("keys of later versions are refused, never ignored and never called un
         CHECK(problems_in(with_cluster(key + (": x"))) == "f:3:1: '" + key + "'" + not_yet);
     }
     CHECK(problems_in(with_patroni("address_map: {}")) == "f:4:1: 'address_map'" + not_yet);
-    for (const std::string key :
-         {"lag", "lag_time", "replication_state", "tags", "prefer", "fallback"})
-    {
-        CAPTURE(key);
-        CHECK(problems_in(with_listener(key + (": x"))) == "f:5:1: '" + key + "'" + not_yet);
-    }
 }
 
 TEST_CASE("values and sections of later versions are refused where they stand")
@@ -378,23 +372,6 @@ TEST_CASE("values and sections of later versions are refused where they stand")
     {
         CAPTURE(r.yaml);
         CHECK(problems_in(r.yaml) == r.problem);
-    }
-
-    for (const std::string role :
-         {"leader",
-          "standby-leader",
-          "read-only",
-          "sync",
-          "async",
-          "quorum",
-          "read-only-sync",
-          "read-only-quorum",
-          "any"})
-    {
-        CAPTURE(role);
-        const std::string yaml =
-            sound_cluster + "listeners: {w: {bind: '*:1', cluster: main, role: " + role + "}}\n";
-        CHECK(problems_in(yaml) == "f:2:51: 'role: " + role + "'" + not_yet);
     }
 }
 
