@@ -199,7 +199,8 @@ listener_settings read_listener(yaml_reader& in, const yaml_node& node)
             {"tags", [&](const yaml_node& v) { read_tags(in, v, out.tags); }},
             {"prefer", [&](const yaml_node& v) { read_prefer(in, v, out.prefer_tags); }},
             {"fallback",
-             [&](const yaml_node& v) { out.fallback_primary = in.choice(v, {"primary"}).has_value(); }},
+             [&](const yaml_node& v)
+             { out.fallback_primary = in.choice(v, {"primary"}).has_value(); }},
             {"balance", [&](const yaml_node& v) { read_word(in, v, balance_words, out.balance); }},
             {"queue", [&](const yaml_node& v) { read_queue(in, v, out.queue); }},
             {"timeouts", [&](const yaml_node& v) { read_timeouts(in, v, out.timeouts); }},

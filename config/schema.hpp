@@ -25,9 +25,7 @@ namespace rolegate::config
 [[nodiscard]] listener_settings read_listener(yaml_reader& in, const yaml_node& node);
 
 // Parts of what a listener demands of members.
-void read_lag(
-    yaml_reader& in, const yaml_node& node, std::optional<lag_limit<std::int64_t>>& out
-);
+void read_lag(yaml_reader& in, const yaml_node& node, std::optional<lag_limit<std::int64_t>>& out);
 void read_lag(yaml_reader& in, const yaml_node& node, std::optional<lag_limit<milliseconds>>& out);
 void read_lag_dwell(yaml_reader& in, const yaml_node& node, milliseconds& out);
 void read_replication_state(yaml_reader& in, const yaml_node& node, std::string& out);

@@ -23,8 +23,8 @@ constexpr const char* archive_recovery = "in archive recovery";
 grant leads_standby_cluster(const topology& t, const member& m)
 {
     const bool holds = t.lock.what == lock_belief::kind::held && t.lock.holder == m.name;
-    const bool by_role = m.role == member_role::standby_leader ||
-                         (m.role == member_role::replica && holds);
+    const bool by_role =
+        m.role == member_role::standby_leader || (m.role == member_role::replica && holds);
     if (!t.standby_cluster || !by_role)
         return {admission::closed, "not-standby-leader", "does not lead a standby cluster"};
     if (t.lock.what == lock_belief::kind::unknown)

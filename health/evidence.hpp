@@ -23,7 +23,7 @@ struct member_word
     std::string state_text; // as spelled, for people
     std::string role_text;
     std::optional<std::uint32_t> timeline;
-    std::optional<std::int64_t> lsn; // bytes; primary: written, replica: replayed
+    std::optional<std::int64_t> lsn;          // bytes; primary: written, replica: replayed
     std::optional<std::int64_t> received_lsn; // replica; bytes
     // When the primary committed what the replica has replayed last, and how long ago that was when
     // the replica said so, by our clock.
@@ -35,7 +35,7 @@ struct member_word
     bool pause = false;
     bool failsafe_mode_is_active = false;
     bool cluster_unlocked = false;
-    bool noloadbalance = false;             // tags.noloadbalance
+    bool noloadbalance = false; // tags.noloadbalance
     tag_map tags;
     std::string database_system_identifier; // "" = absent
     std::string patroni_version;            // "3.0.2"; "" = absent

@@ -17,7 +17,8 @@ using std::chrono::milliseconds;
 // Of every limit that is set: `holds(lag, limit)`.
 template <class Holds> bool all_of_limits(const member_demand& d, const member& m, Holds holds)
 {
-    return (!d.lag || holds(m.lag_bytes, *d.lag)) && (!d.lag_time || holds(m.lag_time, *d.lag_time));
+    return (!d.lag || holds(m.lag_bytes, *d.lag)) &&
+           (!d.lag_time || holds(m.lag_time, *d.lag_time));
 }
 
 bool is_known(const member_demand& d, const member& m)
@@ -31,8 +32,7 @@ std::string text_of(std::int64_t bytes)
     constexpr std::int64_t kilo = 1024;
     if (bytes >= 1000 * kilo * kilo)
         return std::to_string(bytes / (kilo * kilo)) + "MB";
-    return bytes >= 1000 * kilo ? std::to_string(bytes / kilo) + "kB"
-                                : config::format_size(bytes);
+    return bytes >= 1000 * kilo ? std::to_string(bytes / kilo) + "kB" : config::format_size(bytes);
 }
 
 std::string text_of(milliseconds age)
@@ -40,6 +40,16 @@ std::string text_of(milliseconds age)
     return age >= std::chrono::seconds(10)
                ? config::format_duration(std::chrono::floor<std::chrono::seconds>(age))
                : config::format_duration(age);
+}
+
+std::string limit_text(std::int64_t bytes)
+{
+    return config::format_size(bytes);
+}
+
+std::string limit_text(milliseconds age)
+{
+    return config::format_duration(age);
 }
 
 // "is 12MB behind (limit 10MB, to come back 5MB)"
@@ -54,7 +64,7 @@ void tell(
     if (!limit || !lag)
         return;
     text += (text.empty() ? "is " : ", ") + text_of(*lag) + unit + " (limit " +
-            text_of(limit->leave) + ", to come back " + text_of(limit->enter) + ")";
+            limit_text(limit->leave) + ", to come back " + limit_text(limit->enter) + ")";
 }
 
 } // namespace

@@ -29,8 +29,7 @@ namespace rolegate::health
 watch_lag(const config::member_demand& d, const member& m, lag_watch was, time_point now);
 
 // nullopt: the lag is within the limits. `w` is what watch_lag() has just said.
-[[nodiscard]] std::optional<grant> lag_refusal(
-    const config::member_demand& d, const member& m, const lag_watch& w, time_point now
-);
+[[nodiscard]] std::optional<grant>
+lag_refusal(const config::member_demand& d, const member& m, const lag_watch& w, time_point now);
 
 } // namespace rolegate::health

@@ -86,15 +86,14 @@ monitor::monitor(
     observer& to
 )
     : control_(control), settings_(settings), policy_(policy_of(settings, std::move(demands))),
-      observer_(to),
-      names_(
-          control,
-          [this]
-          {
-              if (!stopped_)
-                  believe(clock::now());
-          }
-      ),
+      observer_(to), names_(
+                         control,
+                         [this]
+                         {
+                             if (!stopped_)
+                                 believe(clock::now());
+                         }
+                     ),
       wake_(control), random_(std::random_device{}()),
       rest_(control, settings, names_, seen_, [this](const check& c) { take_check(c); })
 {

@@ -112,10 +112,10 @@ bool same_belief(const topology& a, const topology& b) noexcept
     return a.lock.what == b.lock.what && a.lock.holder == b.lock.holder &&
            a.lock.by_lease == b.lock.by_lease && a.dcs.connected == b.dcs.connected &&
            a.pause == b.pause && a.failsafe_mode == b.failsafe_mode &&
-           a.standby_cluster == b.standby_cluster &&
-           a.switchover == b.switchover && a.end_when_stale == b.end_when_stale &&
-           a.highest_timeline == b.highest_timeline && a.system_identifier == b.system_identifier &&
-           a.stale_after == b.stale_after && a.confirmed.has_value() == b.confirmed.has_value() &&
+           a.standby_cluster == b.standby_cluster && a.switchover == b.switchover &&
+           a.end_when_stale == b.end_when_stale && a.highest_timeline == b.highest_timeline &&
+           a.system_identifier == b.system_identifier && a.stale_after == b.stale_after &&
+           a.confirmed.has_value() == b.confirmed.has_value() &&
            std::ranges::equal(a.members, b.members, same_member);
 }
 

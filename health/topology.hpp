@@ -29,8 +29,8 @@ enum class admission
 struct grant
 {
     admission verdict = admission::closed;
-    const char* rule = ""; // stable word for scripts, e.g. "lock-and-word"; static storage
-    std::string reason;    // a sentence for people
+    const char* rule = "";  // stable word for scripts, e.g. "lock-and-word"; static storage
+    std::string reason;     // a sentence for people
     bool preferred = false; // by the listener's `prefer`
 
     friend bool operator==(const grant&, const grant&) = default;
@@ -117,13 +117,13 @@ struct wal_position
 struct topology
 {
     std::string cluster;
-    std::uint64_t generation = 0; // +1 whenever a grant, an address or the lock changes
-    std::vector<member> members;  // by name
+    std::uint64_t generation = 0;       // +1 whenever a grant, an address or the lock changes
+    std::vector<member> members;        // by name
     std::vector<std::string> listeners; // whose verdicts the members' grants are, by index
     lock_belief lock;
     dcs_link dcs;
     bool pause = false;
-    bool failsafe_mode = false; // configured, by what the DCS says
+    bool failsafe_mode = false;   // configured, by what the DCS says
     bool standby_cluster = false; // its leader follows another cluster
     std::optional<planned_switchover> switchover;
     std::string last_writer; // opened for writes, and nothing said against it since; "" = nobody
@@ -133,7 +133,7 @@ struct topology
     // The latest two: a replica's word is held against the one that is not newer.
     std::optional<wal_position> position;
     std::optional<wal_position> earlier_position;
-    std::string cause;                  // why this generation differs from the one before
+    std::string cause; // why this generation differs from the one before
 
     // When the belief was last confirmed by a source; unset: never, and then it ages from `began`.
     // A worker that finds it older than stale_after routes nobody, even when the control thread

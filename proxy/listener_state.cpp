@@ -23,8 +23,7 @@ listener_state::listener_state(
     process_state& p,
     hold::wake_function wake
 )
-    : settings(std::move(l)), cluster_settings(std::move(c)), to{settings.role, index},
-      process(p),
+    : settings(std::move(l)), cluster_settings(std::move(c)), to{settings.role, index}, process(p),
       door({settings.queue.max, settings.maxconn}, std::move(wake)),
       members(to, settings.balance, cluster_settings), handshakes(settings.handshakes),
       allowed_(ranges(settings.allow)), proxies_(ranges(settings.accept_proxy))

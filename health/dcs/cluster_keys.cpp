@@ -192,7 +192,8 @@ void set_role(listed_member& m, const surroundings& around)
 {
     m.holds_lock = m.name == around.leader;
     m.role = member_role::replica;
-    m.role_text = around.standbys.names.contains(in_lower_case(m.name)) ? around.standbys.role_text : "replica";
+    m.role_text = around.standbys.names.contains(in_lower_case(m.name)) ? around.standbys.role_text
+                                                                        : "replica";
     if (!m.holds_lock)
         return;
     m.role = around.standby_cluster ? member_role::standby_leader : member_role::primary;

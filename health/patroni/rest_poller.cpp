@@ -39,7 +39,8 @@ const char* path_of(question what)
 // Clocks of two hosts differ: never less than nothing.
 std::chrono::milliseconds age_of(timestamp then)
 {
-    const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    const auto now =
+        std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
     return std::max(now - then, std::chrono::milliseconds(0));
 }
 

@@ -88,8 +88,7 @@ TEST_CASE("what cannot be meant is refused where it stands")
         {"    lag_dwell: 2h\n", "f:7:16: 'lag_dwell' must be between 0 and 1h, got '2h'\n"},
         {"    tags: {}\n", "f:7:11: expected tags such as {zone: a}, got none\n"},
         {"    tags: zone\n", "f:7:11: expected a map, got 'zone'\n"},
-        {"    prefer: {zone: a}\n",
-         "f:7:5: missing key 'tags'\nf:7:14: unknown key 'zone'\n"},
+        {"    prefer: {zone: a}\n", "f:7:5: missing key 'tags'\nf:7:14: unknown key 'zone'\n"},
     };
     for (const auto& row : rows)
     {
@@ -139,9 +138,8 @@ TEST_CASE("what is printed is read back as it was")
         "    prefer: {tags: {'odd key': ''}}\n    fallback: primary\n"
     );
     REQUIRE(result.problems.empty());
-    const auto again = load_text(
-        print(result.value), "p", [](const std::string&) { return std::nullopt; }
-    );
+    const auto again =
+        load_text(print(result.value), "p", [](const std::string&) { return std::nullopt; });
     for (const auto& p : again.problems)
         FAIL_CHECK(to_string(p));
     CHECK(again.value == result.value);

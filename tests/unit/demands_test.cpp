@@ -301,9 +301,7 @@ TEST_CASE("a change of a listener's own verdict stands in the log under its name
     s.says("b", tagged({{"zone", "a"}})).decide();
     s.after(1s).says("b", tagged({{"zone", "b"}})).decide();
 
-    CHECK(
-        s.believed.cause == "b keep for near: its tag 'zone' is 'b'; b has other tags"
-    );
+    CHECK(s.believed.cause == "b keep for near: its tag 'zone' is 'b'; b has other tags");
 }
 
 TEST_SUITE_END();

@@ -122,10 +122,7 @@ TEST_CASE("the open members are named in their order")
     const auto t = four();
 
     CHECK(open_members(write_port, t, confirmed) == std::vector<std::string>{"a"});
-    CHECK(
-        open_members(read_port, t, confirmed) ==
-        std::vector<std::string>{"b", "c", "d"}
-    );
+    CHECK(open_members(read_port, t, confirmed) == std::vector<std::string>{"b", "c", "d"});
 }
 
 TEST_CASE("a session may stay until its member loses the role")

@@ -118,10 +118,16 @@ TEST_CASE("what people route by or are told makes another belief; ages, lag and 
          [](topology& t) { t.members[1].grants[1].reason = "is 3MB behind"; },
          true},
         {"since when a lag is low",
-         [](topology& t) { t.members[1].lag_watches = {{true, time_point{1h}}}; },
+         [](topology& t) {
+             t.members[1].lag_watches = {{true, time_point{1h}}};
+         },
          true},
         {"age of what was replayed", [](topology& t) { t.members[1].lag_time = 9ms; }, true},
-        {"where the leader is", [](topology& t) { t.position = {"a", 9, time_point{1h}}; }, true},
+        {"where the leader is",
+         [](topology& t) {
+             t.position = {"a", 9, time_point{1h}};
+         },
+         true},
         {"tags", [](topology& t) { t.members[1].tags["zone"] = "b"; }, false},
         {"sync state", [](topology& t) { t.members[1].sync = sync_state::sync; }, false},
         {"replication state", [](topology& t) { t.members[1].replication_state = "x"; }, false},
