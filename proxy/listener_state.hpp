@@ -25,10 +25,10 @@ struct process_state
 
 struct listener_state
 {
-    // `index` is the listener's among those of its cluster.
+    // `place`: its index among the listeners of its cluster.
     listener_state(
         config::listener_settings l,
-        std::size_t index,
+        std::size_t place,
         config::cluster_settings c,
         process_state& p,
         hold::wake_function wake
