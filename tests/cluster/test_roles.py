@@ -155,7 +155,7 @@ def test_b10_a_replica_that_is_too_far_behind(cluster, make_rolegate, dcs, limit
         for connection in (first, second):
             ask(connection, "COMMIT")
     changes = [line for line in rolegate.log_text().splitlines()
-               if "event=topology" in line and f"{slow.name} keep for read" in line]
+               if "event=topology" in line and f"{slow.name} keep for read:" in line]
     assert len(changes) == 1
 
 
