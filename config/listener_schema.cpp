@@ -39,26 +39,6 @@ void read_binds(yaml_reader& in, const yaml_node& node, std::vector<host_port>& 
     in.list(node, "a list", [&](const yaml_node& item) { out.push_back(read_bind(in, item)); });
 }
 
-void read_role(yaml_reader& in, const yaml_node& node, listener_role& out)
-{
-    const auto word = in.choice(
-        node,
-        {"primary", "replica", "read-write", "master"},
-        {"leader",
-         "standby-leader",
-         "read-only",
-         "sync",
-         "async",
-         "quorum",
-         "read-only-sync",
-         "read-only-quorum",
-         "any"}
-    );
-    // Patroni's /read-write and /master answer as /primary does.
-    if (word)
-        out = *word == "replica" ? listener_role::replica : listener_role::primary;
-}
-
 void read_cluster_name(yaml_reader& in, const yaml_node& node, std::string& out)
 {
     in.text(node, out);
@@ -210,7 +190,17 @@ listener_settings read_listener(yaml_reader& in, const yaml_node& node)
         {
             {"bind", [&](const yaml_node& v) { read_binds(in, v, out.bind); }},
             {"cluster", [&](const yaml_node& v) { read_cluster_name(in, v, out.cluster); }},
-            {"role", [&](const yaml_node& v) { read_role(in, v, out.role); }},
+            {"role", [&](const yaml_node& v) { read_word(in, v, listener_role_words, out.role); }},
+            {"lag", [&](const yaml_node& v) { read_lag(in, v, out.lag); }},
+            {"lag_time", [&](const yaml_node& v) { read_lag(in, v, out.lag_time); }},
+            {"lag_dwell", [&](const yaml_node& v) { read_lag_dwell(in, v, out.lag_dwell); }},
+            {"replication_state",
+             [&](const yaml_node& v) { read_replication_state(in, v, out.replication_state); }},
+            {"tags", [&](const yaml_node& v) { read_tags(in, v, out.tags); }},
+            {"prefer", [&](const yaml_node& v) { read_prefer(in, v, out.prefer_tags); }},
+            {"fallback",
+             [&](const yaml_node& v)
+             { out.fallback_primary = in.choice(v, {"primary"}).has_value(); }},
             {"balance", [&](const yaml_node& v) { read_word(in, v, balance_words, out.balance); }},
             {"queue", [&](const yaml_node& v) { read_queue(in, v, out.queue); }},
             {"timeouts", [&](const yaml_node& v) { read_timeouts(in, v, out.timeouts); }},
@@ -231,8 +221,7 @@ listener_settings read_listener(yaml_reader& in, const yaml_node& node)
              [&](const yaml_node& v) { read_accept_proxy(in, v, out.accept_proxy); }},
             {"application_name_add_host",
              [&](const yaml_node& v) { in.boolean(v, out.application_name_add_host); }},
-        },
-        {"lag", "lag_time", "replication_state", "tags", "prefer", "fallback"}
+        }
     );
     in.require(node, {"bind", "cluster", "role"});
     return out;

@@ -3,6 +3,7 @@
 // What the operator wrote of a listener: whom it leads where, and within which limits.
 #pragma once
 
+#include "config/demand_settings.hpp"
 #include "config/places.hpp"
 
 #include <cstddef>
@@ -11,13 +12,6 @@
 
 namespace rolegate::config
 {
-
-// Which members a listener leads to; the words are Patroni's endpoint names.
-enum class listener_role
-{
-    primary,
-    replica,
-};
 
 // How the members of a listener share new sessions; the words are HAProxy's.
 enum class balance_algorithm
@@ -123,12 +117,11 @@ struct handshake_limits
     friend bool operator==(const handshake_limits&, const handshake_limits&) = default;
 };
 
-struct listener_settings
+struct listener_settings : member_demand
 {
     std::string name;
     std::vector<host_port> bind;
     std::string cluster;
-    listener_role role = listener_role::primary;
     balance_algorithm balance = balance_algorithm::roundrobin;
     queue_settings queue;
     listener_timeouts timeouts;

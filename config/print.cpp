@@ -192,12 +192,69 @@ void print_listener_limits(yaml_writer& to, const listener_settings& listener)
     to.line(2, "tcp_user_timeout", format_duration(listener.tcp_user_timeout));
 }
 
+std::string limit_text(std::int64_t bytes)
+{
+    return format_size(bytes);
+}
+
+std::string limit_text(milliseconds time)
+{
+    return format_duration(time);
+}
+
+template <class T>
+void print_lag(yaml_writer& to, const char* key, const std::optional<lag_limit<T>>& lag)
+{
+    if (!lag)
+        return to.comment(2, std::string(key) + ": any");
+    to.line(2, key);
+    to.line(3, "leave", limit_text(lag->leave));
+    to.line(3, "enter", limit_text(lag->enter));
+}
+
+void print_tags(yaml_writer& to, int level, const tag_map& tags)
+{
+    to.line(level, "tags");
+    for (const auto& [tag, value] : tags)
+        to.line(level + 1, as_key(tag), in_quotes(value));
+}
+
+// What would contradict the role is refused even when it is a default.
+void print_demand(yaml_writer& to, const member_demand& demand)
+{
+    to.line(2, "role", word_of(listener_role_words, demand.role));
+    if (is_leader_only(demand.role))
+        return;
+    print_lag(to, "lag", demand.lag);
+    print_lag(to, "lag_time", demand.lag_time);
+    to.line(2, "lag_dwell", format_duration(demand.lag_dwell));
+    if (demand.replication_state.empty())
+        to.comment(2, "replication_state: streaming, where Patroni tells");
+    else
+        to.line(2, "replication_state", as_text(demand.replication_state));
+    if (demand.tags.empty())
+        to.comment(2, "tags: any");
+    else
+        print_tags(to, 2, demand.tags);
+    if (demand.prefer_tags.empty())
+        to.comment(2, "prefer: nobody");
+    else
+    {
+        to.line(2, "prefer");
+        print_tags(to, 3, demand.prefer_tags);
+    }
+    if (demand.fallback_primary)
+        to.line(2, "fallback", "primary");
+    else
+        to.comment(2, "fallback: nobody");
+}
+
 void print_listener(yaml_writer& to, const listener_settings& listener)
 {
     to.line(1, as_key(listener.name));
     to.line(2, "bind", address_list(listener.bind));
     to.line(2, "cluster", as_text(listener.cluster));
-    to.line(2, "role", listener.role == listener_role::primary ? "primary" : "replica");
+    print_demand(to, listener);
     to.line(2, "balance", word_of(balance_words, listener.balance));
     print_listener_limits(to, listener);
     to.line(2, "on_marked_down", word_of(marked_down_words, listener.on_marked_down));

@@ -26,6 +26,14 @@ void read_address_map(yaml_reader& in, const yaml_node& node, address_map& out);
 
 [[nodiscard]] listener_settings read_listener(yaml_reader& in, const yaml_node& node);
 
+// Parts of what a listener demands of members.
+void read_lag(yaml_reader& in, const yaml_node& node, std::optional<lag_limit<std::int64_t>>& out);
+void read_lag(yaml_reader& in, const yaml_node& node, std::optional<lag_limit<milliseconds>>& out);
+void read_lag_dwell(yaml_reader& in, const yaml_node& node, milliseconds& out);
+void read_replication_state(yaml_reader& in, const yaml_node& node, std::string& out);
+void read_tags(yaml_reader& in, const yaml_node& node, tag_map& out);
+void read_prefer(yaml_reader& in, const yaml_node& node, tag_map& out);
+
 [[nodiscard]] listener_tls read_listener_tls(yaml_reader& in, const yaml_node& node);
 
 [[nodiscard]] server_tls_settings read_server_tls(yaml_reader& in, const yaml_node& node);

@@ -5,6 +5,7 @@
 #include "config/quote.hpp"
 #include "config/suggest.hpp"
 #include "config/units.hpp"
+#include "config/words.hpp"
 
 #include <algorithm>
 #include <map>
@@ -50,9 +51,37 @@ template <typename T> void check_key_pair(const T& tls, const std::string& path,
         out.push_back({{key, cert}, "'key' needs 'cert' beside it"});
 }
 
+// Patroni ignores what does not fit the role; here somebody has taken one for the other.
+void check_demand(const listener_settings& listener, findings& out)
+{
+    const std::string path = "listeners/" + listener.name + "/";
+    const std::string role = "'role: " + word_of(listener_role_words, listener.role) + "'";
+    const auto refuse = [&](bool is_set, const char* key, const std::string& why)
+    {
+        if (is_set)
+            out.push_back({{path + key, path + "role"}, quoted(key) + why});
+    };
+    if (is_leader_only(listener.role))
+    {
+        const std::string why = " means nothing beside " + role + ": there is one such member";
+        refuse(listener.lag.has_value(), "lag", why);
+        refuse(listener.lag_time.has_value(), "lag_time", why);
+        refuse(!listener.replication_state.empty(), "replication_state", why);
+        refuse(!listener.tags.empty(), "tags", why);
+        refuse(!listener.prefer_tags.empty(), "prefer", why);
+    }
+    if (!is_replica_only(listener.role))
+        refuse(
+            listener.fallback_primary,
+            "fallback",
+            " contradicts " + role + ", which leads to the primary anyway"
+        );
+}
+
 void check_listener(const listener_settings& listener, findings& out)
 {
     const std::string path = "listeners/" + listener.name;
+    check_demand(listener, out);
     if (listener.bind.empty())
         out.push_back({{path + "/bind"}, "at least one bind is needed"});
     if (listener.tls.mode == tls_mode::terminate)

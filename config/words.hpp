@@ -37,6 +37,23 @@ inline constexpr std::array stale_action_words{
     word<stale_action>{"shutdown_sessions", stale_action::shutdown_sessions},
 };
 
+// What Patroni calls its endpoints; the first word of a value is the one that is printed.
+inline constexpr std::array listener_role_words{
+    word<listener_role>{"primary", listener_role::primary},
+    word<listener_role>{"read-write", listener_role::primary},
+    word<listener_role>{"master", listener_role::primary},
+    word<listener_role>{"leader", listener_role::leader},
+    word<listener_role>{"standby-leader", listener_role::standby_leader},
+    word<listener_role>{"replica", listener_role::replica},
+    word<listener_role>{"read-only", listener_role::read_only},
+    word<listener_role>{"sync", listener_role::sync},
+    word<listener_role>{"async", listener_role::async},
+    word<listener_role>{"quorum", listener_role::quorum},
+    word<listener_role>{"read-only-sync", listener_role::read_only_sync},
+    word<listener_role>{"read-only-quorum", listener_role::read_only_quorum},
+    word<listener_role>{"any", listener_role::any},
+};
+
 inline constexpr std::array balance_words{
     word<balance_algorithm>{"roundrobin", balance_algorithm::roundrobin},
     word<balance_algorithm>{"leastconn", balance_algorithm::leastconn},

@@ -5,12 +5,14 @@
 #pragma once
 
 #include "config/settings.hpp"
+#include "health/demands.hpp"
 #include "health/observer.hpp"
 
 #include <boost/asio/io_context.hpp>
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace rolegate::health
 {
@@ -29,9 +31,13 @@ public:
     [[nodiscard]] virtual const topology_ptr& believed() const noexcept = 0;
 };
 
-// The one for the cluster's kind. Throws std::runtime_error when the TLS files cannot be used.
+// The one for the cluster's kind. `demands` are those of the cluster's listeners: each member's
+// grants come in their order. Throws std::runtime_error when the TLS files cannot be used.
 [[nodiscard]] std::unique_ptr<cluster_monitor> make_monitor(
-    boost::asio::io_context& control, const config::cluster_settings& settings, observer& to
+    boost::asio::io_context& control,
+    const config::cluster_settings& settings,
+    std::vector<demand> demands,
+    observer& to
 );
 
 } // namespace rolegate::health

@@ -4,6 +4,7 @@
 // Each verdict carries the rule that made it; `rolegate explain` prints it.
 #include "health/decide.hpp"
 
+#include "health/facts.hpp"
 #include "health/lock.hpp"
 #include "health/reader.hpp"
 #include "health/writer.hpp"
@@ -49,6 +50,7 @@ member base_of(const scene& s, const member* before, const listed_member* listed
     member m = before ? *before : member{};
     m.write = {};
     m.read = {};
+    m.grants.clear();
     if (listed)
     {
         m.name = listed->name;
@@ -146,6 +148,13 @@ dcs_link link_of(const evidence& seen)
     return link;
 }
 
+// Between two leaders nobody can tell.
+bool is_standby_cluster(const scene& s)
+{
+    const auto* leader = s.listing ? s.listing->leader() : nullptr;
+    return leader ? leader->role == member_role::standby_leader : s.before.standby_cluster;
+}
+
 // Who may be written to again without a new word.
 std::string last_writer_after(const topology& before, const writer& w)
 {
@@ -182,6 +191,7 @@ topology decide(const evidence& seen, const policy& rules, const topology& befor
     t.switchover = s.listing ? s.listing->switchover : before.switchover;
     t.failsafe_mode = seen.dcs && seen.dcs->failsafe_mode;
     t.end_when_stale = rules.end_when_stale;
+    t.standby_cluster = is_standby_cluster(s);
     t.highest_timeline = before.highest_timeline;
     t.timeline_since = before.timeline_since;
     t.system_identifier = before.system_identifier;
@@ -195,14 +205,17 @@ topology decide(const evidence& seen, const policy& rules, const topology& befor
     remember_history(s, t, w);
     t.confirmed = confirmed_at(s, w);
 
+    note_position(s, t);
     t.members = members_in_sight(s);
     for (auto& m : t.members)
     {
+        take_facts(s, t, m);
         m.write = m.name == w.name ? w.write : no_writer(s, w);
         m.read = read_grant(s, t, m);
         close_unreachable(m.write, m);
         close_unreachable(m.read, m);
     }
+    grant_demands(t, before, rules.demands, now);
 
     const bool changed = !same_belief(before, t);
     t.generation = before.generation + (changed ? 1 : 0);

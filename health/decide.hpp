@@ -4,6 +4,7 @@
 // clock. The table it implements stands in README.md ("What happens when").
 #pragma once
 
+#include "health/demands.hpp"
 #include "health/evidence.hpp"
 #include "health/topology.hpp"
 
@@ -25,6 +26,7 @@ struct policy
     std::optional<std::chrono::milliseconds> stale_after;
     bool fence_without_dcs = false; // on_dcs_loss: fence
     bool end_when_stale = false;    // on_stale: shutdown_sessions
+    std::vector<demand> demands;    // of the cluster's listeners, in the order of the configuration
 };
 
 // Invariants (tests/unit/decide_invariants_test.cpp): at most one member open for writing; none

@@ -24,14 +24,20 @@ struct member_word
     std::string state_text; // as spelled, for people
     std::string role_text;
     std::optional<std::uint32_t> timeline;
-    std::optional<std::int64_t> lsn; // bytes; primary: written, replica: replayed
-    std::string replication_state;   // "" = absent; from Patroni 3.0.4 on
+    std::optional<std::int64_t> lsn;          // bytes; primary: written, replica: replayed
+    std::optional<std::int64_t> received_lsn; // replica; bytes
+    // When the primary committed what the replica has replayed last, and how long ago that was when
+    // the replica said so, by our clock.
+    std::optional<std::chrono::sys_time<std::chrono::milliseconds>> replayed_timestamp;
+    std::optional<std::chrono::milliseconds> replayed_age;
+    std::string replication_state; // "" = absent; from Patroni 3.0.4 on
     bool sync_standby = false;
     bool quorum_standby = false;
     bool pause = false;
     bool failsafe_mode_is_active = false;
     bool cluster_unlocked = false;
-    bool noloadbalance = false;             // tags.noloadbalance
+    bool noloadbalance = false; // tags.noloadbalance
+    tag_map tags;
     std::string database_system_identifier; // "" = absent
     std::string patroni_version;            // "3.0.2"; "" = absent
     std::string scope;
@@ -61,6 +67,7 @@ struct listed_member
     std::optional<std::uint32_t> timeline;
     std::optional<std::int64_t> lag_bytes; // absent or "unknown" = nullopt, never zero
     bool noloadbalance = false;
+    tag_map tags;
 
     friend bool operator==(const listed_member&, const listed_member&) = default;
 };

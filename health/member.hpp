@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -14,6 +15,9 @@ namespace rolegate::health
 
 using clock = std::chrono::steady_clock;
 using time_point = clock::time_point;
+
+// Of a member, as the operator set them in Patroni; values as texts.
+using tag_map = std::map<std::string, std::string>;
 
 // What a member is. `primary` stands for Patroni's "master" (up to 3.3) and "primary" (from 4.0).
 enum class member_role
@@ -35,6 +39,15 @@ enum class member_state
     crashed,
 };
 
+// Whether the primary waits for a replica when it commits, in the words of pg_stat_replication.
+enum class sync_state
+{
+    unknown,
+    async,
+    sync,   // Patroni's `sync_standby`
+    quorum, // Patroni's `quorum_standby`
+};
+
 // What live traffic saw of a member. It decides nothing alone: the member is looked at again.
 enum class life_sign
 {
@@ -54,5 +67,6 @@ struct planned_switchover
 
 [[nodiscard]] const char* to_string(member_role r) noexcept;
 [[nodiscard]] const char* to_string(member_state s) noexcept;
+[[nodiscard]] const char* to_string(sync_state s) noexcept;
 
 } // namespace rolegate::health

@@ -2,6 +2,7 @@
 #include "health/monitor.hpp"
 
 #include "health/heard.hpp"
+#include "health/lag.hpp"
 #include "health/lock.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -40,10 +41,11 @@ constexpr auto digest_every = 100ms;
 // With a watch that is healthy nothing is expected of a member whose key has not changed.
 constexpr auto quiet_interval = 10s;
 
-policy policy_of(const config::cluster_settings& s)
+policy policy_of(const config::cluster_settings& s, std::vector<demand> demands)
 {
     policy p;
     p.cluster = s.name;
+    p.demands = std::move(demands);
     p.fresh_for = 3 * s.patroni.interval + s.patroni.timeout;
     p.word_fresh_for = p.fresh_for;
     if (s.dcs)
@@ -77,16 +79,21 @@ template <class T> clock::duration as_ticks(T d)
 
 } // namespace
 
-monitor::monitor(asio::io_context& control, const config::cluster_settings& settings, observer& to)
-    : control_(control), settings_(settings), policy_(policy_of(settings)), observer_(to),
-      names_(
-          control,
-          [this]
-          {
-              if (!stopped_)
-                  believe(clock::now());
-          }
-      ),
+monitor::monitor(
+    asio::io_context& control,
+    const config::cluster_settings& settings,
+    std::vector<demand> demands,
+    observer& to
+)
+    : control_(control), settings_(settings), policy_(policy_of(settings, std::move(demands))),
+      observer_(to), names_(
+                         control,
+                         [this]
+                         {
+                             if (!stopped_)
+                                 believe(clock::now());
+                         }
+                     ),
       wake_(control), random_(std::random_device{}()),
       rest_(control, settings, names_, seen_, [this](const check& c) { take_check(c); })
 {
@@ -231,7 +238,8 @@ pace monitor::current_pace(time_point now)
     p.interval = as_ticks(settings_.patroni.interval * jitter(random_));
     p.fast_interval = settings_.patroni.fast_interval;
     p.watched = watched(now);
-    if (quiet(now))
+    // What a replica has replayed stands in no key of the DCS that is younger than ten seconds.
+    if (quiet(now) && !limits_lag(policy_.demands))
         p.quiet_interval = as_ticks(quiet_interval * jitter(random_));
     p.have_listing = p.watched || !seen_.reports.empty();
 

@@ -31,7 +31,10 @@ class monitor final : public cluster_monitor
 public:
     // Throws std::runtime_error when the TLS files cannot be used.
     monitor(
-        boost::asio::io_context& control, const config::cluster_settings& settings, observer& to
+        boost::asio::io_context& control,
+        const config::cluster_settings& settings,
+        std::vector<demand> demands,
+        observer& to
     );
     ~monitor() override;
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "health/reader.hpp"
 
-#include <algorithm>
-#include <array>
+#include "health/facts.hpp"
 
 namespace rolegate::health
 {
@@ -19,16 +18,7 @@ constexpr auto follow_grace = 30s;
 // Patroni 3.0.4 and later say whether a replica streams; there, silence means that it does not.
 bool tells_replication_state(const member_word& w)
 {
-    int part[3] = {0, 0, 0};
-    int i = 0;
-    for (const char c : w.patroni_version)
-    {
-        if (c == '.' && ++i == 3)
-            break;
-        if (c >= '0' && c <= '9' && part[i] < 1000)
-            part[i] = part[i] * 10 + (c - '0');
-    }
-    return std::ranges::lexicographical_compare(std::array{3, 0, 3}, part);
+    return version_of(w.patroni_version) > std::array{3, 0, 3};
 }
 
 grant read_by_word(

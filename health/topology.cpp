@@ -42,6 +42,22 @@ const char* to_string(member_state s) noexcept
     return "unknown";
 }
 
+const char* to_string(sync_state s) noexcept
+{
+    switch (s)
+    {
+    case sync_state::async:
+        return "async";
+    case sync_state::sync:
+        return "sync";
+    case sync_state::quorum:
+        return "quorum";
+    case sync_state::unknown:
+        break;
+    }
+    return "unknown";
+}
+
 const char* to_string(admission a) noexcept
 {
     switch (a)
@@ -73,14 +89,21 @@ const member* topology::primary() const noexcept
 namespace
 {
 
-// Lag and LSNs move all the time and are no change of belief.
+bool same_grant(const grant& a, const grant& b) noexcept
+{
+    return a.verdict == b.verdict && std::string_view(a.rule) == b.rule &&
+           a.preferred == b.preferred;
+}
+
+// Lag, LSNs and reasons with numbers in them move all the time and are no change of belief.
 bool same_member(const member& a, const member& b) noexcept
 {
     return a.name == b.name && a.host == b.host && a.port == b.port && a.address == b.address &&
            a.other_addresses == b.other_addresses && a.role == b.role && a.state == b.state &&
-           a.timeline == b.timeline && a.listed == b.listed && a.write.verdict == b.write.verdict &&
-           a.read.verdict == b.read.verdict && std::string_view(a.write.rule) == b.write.rule &&
-           std::string_view(a.read.rule) == b.read.rule;
+           a.timeline == b.timeline && a.listed == b.listed && a.sync == b.sync &&
+           a.tags == b.tags && a.replication_state == b.replication_state &&
+           same_grant(a.write, b.write) && same_grant(a.read, b.read) &&
+           std::ranges::equal(a.grants, b.grants, same_grant);
 }
 
 } // namespace
@@ -90,9 +113,10 @@ bool same_belief(const topology& a, const topology& b) noexcept
     return a.lock.what == b.lock.what && a.lock.holder == b.lock.holder &&
            a.lock.by_lease == b.lock.by_lease && a.dcs.connected == b.dcs.connected &&
            a.pause == b.pause && a.failsafe_mode == b.failsafe_mode &&
-           a.switchover == b.switchover && a.end_when_stale == b.end_when_stale &&
-           a.highest_timeline == b.highest_timeline && a.system_identifier == b.system_identifier &&
-           a.stale_after == b.stale_after && a.confirmed.has_value() == b.confirmed.has_value() &&
+           a.standby_cluster == b.standby_cluster && a.switchover == b.switchover &&
+           a.end_when_stale == b.end_when_stale && a.highest_timeline == b.highest_timeline &&
+           a.system_identifier == b.system_identifier && a.stale_after == b.stale_after &&
+           a.confirmed.has_value() == b.confirmed.has_value() &&
            std::ranges::equal(a.members, b.members, same_member);
 }
 
@@ -141,10 +165,52 @@ void append_grant_change(
         );
 }
 
-void append_member_change(std::string& text, const member* was, const member& is)
+// What a listener says of a member beyond the member's own verdicts.
+void append_listener_changes(
+    std::string& text,
+    const std::vector<std::string>& listeners,
+    const member* was,
+    const member& is
+)
+{
+    const auto is_own = [](const member& m, const grant& g)
+    { return same_grant(g, m.write) || same_grant(g, m.read); };
+    for (std::size_t i = 0; i < std::min(listeners.size(), is.grants.size()); ++i)
+    {
+        const auto* before = was && i < was->grants.size() ? &was->grants[i] : nullptr;
+        const auto& now = is.grants[i];
+        if (is_own(is, now) && (!before || is_own(*was, *before)))
+            continue;
+        append_grant_change(text, is, listeners[i].c_str(), before, now);
+    }
+}
+
+void append_fact_changes(std::string& text, const member& was, const member& is)
+{
+    if (was.sync != is.sync)
+        append(text, is.name + " replicates " + to_string(is.sync));
+    if (was.replication_state != is.replication_state)
+        append(
+            text,
+            is.name + " is " +
+                (is.replication_state.empty() ? "not replicating" : is.replication_state)
+        );
+    if (was.tags != is.tags)
+        append(text, is.name + " has other tags");
+}
+
+void append_member_change(
+    std::string& text,
+    const std::vector<std::string>& listeners,
+    const member* was,
+    const member& is
+)
 {
     append_grant_change(text, is, "writes", was ? &was->write : nullptr, is.write);
     append_grant_change(text, is, "reads", was ? &was->read : nullptr, is.read);
+    append_listener_changes(text, listeners, was, is);
+    if (was)
+        append_fact_changes(text, *was, is);
     if (!was || was->role != is.role || was->state != is.state || was->timeline != is.timeline)
         append(
             text,
@@ -172,7 +238,7 @@ std::string cause_of_change(const topology& before, const topology& after)
                                 : after.dcs.source + " lost: " + after.dcs.error
         );
     for (const auto& m : after.members)
-        append_member_change(text, before.find(m.name), m);
+        append_member_change(text, after.listeners, before.find(m.name), m);
     for (const auto& m : before.members)
         if (!after.find(m.name))
             append(text, m.name + " forgotten");

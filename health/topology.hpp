@@ -29,10 +29,21 @@ enum class admission
 struct grant
 {
     admission verdict = admission::closed;
-    const char* rule = ""; // stable word for scripts, e.g. "lock-and-word"; static storage
-    std::string reason;    // a sentence for people
+    const char* rule = "";  // stable word for scripts, e.g. "lock-and-word"; static storage
+    std::string reason;     // a sentence for people
+    bool preferred = false; // by the listener's `prefer`
 
     friend bool operator==(const grant&, const grant&) = default;
+};
+
+// Of one member and one listener with a lag limit: a member that was beyond it comes back only when
+// it has been well below for a while, so that it does not go and come with every bulk load.
+struct lag_watch
+{
+    bool lagging = false;
+    std::optional<time_point> below_since; // while it is lagging
+
+    friend bool operator==(const lag_watch&, const lag_watch&) = default;
 };
 
 struct member
@@ -47,11 +58,19 @@ struct member
     member_state state = member_state::unknown;
     std::string state_text; // as Patroni spells it; "" = never heard
     std::optional<std::uint32_t> timeline;
-    std::optional<std::int64_t> lag_bytes;
+    std::optional<std::int64_t> lag_bytes; // of WAL that it has not replayed; unset: not known
+    std::optional<time_point> lag_seen;    // when that was measured; unset: a listing said it
+    std::optional<std::chrono::milliseconds> lag_time; // for so long it has not been up to date
+    std::optional<time_point> up_to_date; // when it last said that nothing was left to replay
+    sync_state sync = sync_state::unknown;
+    std::string replication_state; // "streaming", "in archive recovery"; "" = not known
+    tag_map tags;
     bool listed = true;                  // still a member according to the DCS
     time_point listed_seen{};            // when it was last listed
-    grant write;                         // for listeners of role primary
-    grant read;                          // for listeners of role replica
+    grant write;                         // as the primary
+    grant read;                          // as a replica
+    std::vector<grant> grants;           // for each listener of the cluster, see demands.hpp
+    std::vector<lag_watch> lag_watches;  // by listener, like these
     std::optional<time_point> word_seen; // when Patroni last spoke for it
     std::string error;                   // why Patroni does not answer now; "" = it does
     std::optional<time_point> sql_seen;  // when its PostgreSQL last spoke for itself
@@ -88,21 +107,34 @@ struct dcs_link
     std::string error;              // why it is not connected
 };
 
+// Where the holder of the lock was in its WAL.
+struct wal_position
+{
+    std::string member;
+    std::int64_t lsn = 0; // bytes
+    time_point seen{};
+};
+
 struct topology
 {
     std::string cluster;
-    std::uint64_t generation = 0; // +1 whenever a grant, an address or the lock changes
-    std::vector<member> members;  // by name
+    std::uint64_t generation = 0;       // +1 whenever a grant, an address or the lock changes
+    std::vector<member> members;        // by name
+    std::vector<std::string> listeners; // whose verdicts the members' grants are, by index
     lock_belief lock;
     dcs_link dcs;
     bool pause = false;
-    bool failsafe_mode = false; // configured, by what the DCS says
+    bool failsafe_mode = false;   // configured, by what the DCS says
+    bool standby_cluster = false; // its leader follows another cluster
     std::optional<planned_switchover> switchover;
     std::string last_writer; // opened for writes, and nothing said against it since; "" = nobody
     std::uint32_t highest_timeline = 0; // of any primary opened so far
     time_point timeline_since{};        // when that last rose
     std::string system_identifier;      // of the first primary opened
-    std::string cause;                  // why this generation differs from the one before
+    // The latest two: a replica's word is held against the one that is not newer.
+    std::optional<wal_position> position;
+    std::optional<wal_position> earlier_position;
+    std::string cause; // why this generation differs from the one before
 
     // When the belief was last confirmed by a source; unset: never, and then it ages from `began`.
     // A worker that finds it older than stale_after routes nobody, even when the control thread

@@ -42,8 +42,15 @@ void front::make_states(const config::settings& settings)
         const auto& l = settings.listeners[i];
         const auto cluster =
             std::ranges::find(settings.clusters, l.cluster, &config::cluster_settings::name);
+        const auto earlier = std::ranges::count(
+            settings.listeners.begin(),
+            settings.listeners.begin() + static_cast<std::ptrdiff_t>(i),
+            l.cluster,
+            &config::listener_settings::cluster
+        );
         auto& state = states_.emplace_back(
             l,
+            static_cast<std::size_t>(earlier),
             *cluster,
             process_,
             [this, i](std::size_t worker, ticket whose) { workers_[worker]->wake(i, whose); }

@@ -55,6 +55,7 @@ public:
     [[nodiscard]] bool paused(std::size_t i) const { return states_[i].door.paused(); }
     [[nodiscard]] const selection& members(std::size_t i) const { return states_[i].members; }
     [[nodiscard]] std::size_t cluster_of(std::size_t i) const { return states_[i].cluster; }
+    [[nodiscard]] destination leads_to(std::size_t i) const { return states_[i].to; }
 
 private:
     void make_states(const config::settings& settings);

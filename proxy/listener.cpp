@@ -144,7 +144,7 @@ void listener::on_look()
         return;
     const auto now = std::chrono::steady_clock::now();
     const auto& t = *home_.believed(state_.cluster);
-    const bool open = has_open_member(state_.settings.role, t, now);
+    const bool open = has_open_member(state_.to, t, now);
     if (open)
     {
         closed_since_.reset();

@@ -18,13 +18,14 @@ std::vector<address_range> ranges(const std::vector<config::network>& networks)
 
 listener_state::listener_state(
     config::listener_settings l,
+    std::size_t place,
     config::cluster_settings c,
     process_state& p,
     hold::wake_function wake
 )
-    : settings(std::move(l)), cluster_settings(std::move(c)), process(p),
+    : settings(std::move(l)), cluster_settings(std::move(c)), to{settings.role, place}, process(p),
       door({settings.queue.max, settings.maxconn}, std::move(wake)),
-      members(settings, cluster_settings), handshakes(settings.handshakes),
+      members(to, settings.balance, cluster_settings), handshakes(settings.handshakes),
       allowed_(ranges(settings.allow)), proxies_(ranges(settings.accept_proxy))
 {
 }

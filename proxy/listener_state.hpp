@@ -25,8 +25,10 @@ struct process_state
 
 struct listener_state
 {
+    // `place`: its index among the listeners of its cluster.
     listener_state(
         config::listener_settings l,
+        std::size_t place,
         config::cluster_settings c,
         process_state& p,
         hold::wake_function wake
@@ -45,6 +47,7 @@ struct listener_state
 
     const config::listener_settings settings;
     const config::cluster_settings cluster_settings;
+    const destination to;
     process_state& process;
     std::size_t index = 0;   // in the configuration
     std::size_t cluster = 0; // index of its cluster

@@ -177,7 +177,7 @@ void add_routable(families& out, const process_view& view)
         const auto& t = *cluster->topology;
         for (const auto& m : t.members)
         {
-            const bool open = grant_for(l.settings.role, m).verdict == health::admission::open;
+            const bool open = grant_for(l.to, m).verdict == health::admission::open;
             routable.add(
                 {{"listener", l.settings.name}, {"member", m.name}},
                 open && !t.stale(view.now) ? 1.0 : 0.0

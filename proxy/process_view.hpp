@@ -8,6 +8,7 @@
 #include "health/topology.hpp"
 #include "proxy/balance.hpp"
 #include "proxy/role_history.hpp"
+#include "proxy/route.hpp"
 #include "proxy/stats.hpp"
 
 #include <algorithm>
@@ -62,6 +63,7 @@ struct cluster_view
 struct listener_view
 {
     config::listener_settings settings;
+    destination to;
     std::vector<std::string> bound; // "0.0.0.0:5432", "[::1]:5432": what the kernel says
     listener_stats stats;           // all workers together
     bool paused = false;            // an operator holds new clients

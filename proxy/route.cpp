@@ -11,30 +11,29 @@ namespace
 
 using health::admission;
 
-bool is_open(config::listener_role role, const health::member& m) noexcept
+bool is_open(destination to, const health::member& m) noexcept
 {
-    return grant_for(role, m).verdict == admission::open;
+    return grant_for(to, m).verdict == admission::open;
 }
 
 } // namespace
 
-const health::grant& grant_for(config::listener_role role, const health::member& m) noexcept
+const health::grant& grant_for(destination to, const health::member& m) noexcept
 {
-    return role == config::listener_role::primary ? m.write : m.read;
+    static const health::grant undecided;
+    return to.index < m.grants.size() ? m.grants[to.index] : undecided;
 }
 
-bool may_stay(
-    config::listener_role role, const health::topology& t, std::string_view member
-) noexcept
+bool may_stay(destination to, const health::topology& t, std::string_view member) noexcept
 {
     const auto* m = t.find(member);
     if (!m)
-        return role == config::listener_role::replica;
-    return grant_for(role, *m).verdict != admission::closed;
+        return !config::is_leader_only(to.role);
+    return grant_for(to, *m).verdict != admission::closed;
 }
 
 void find_eligible(
-    config::listener_role role,
+    destination to,
     const health::topology& t,
     health::time_point now,
     const config::cluster_settings& cluster,
@@ -47,7 +46,7 @@ void find_eligible(
     const health::member* first_backup = nullptr;
     for (const auto& m : t.members)
     {
-        if (!is_open(role, m))
+        if (!is_open(to, m))
             continue;
         if (!cluster.options_of(m.name).backup)
             out.push_back(&m);
@@ -58,21 +57,19 @@ void find_eligible(
         out.push_back(first_backup);
 }
 
-bool has_open_member(
-    config::listener_role role, const health::topology& t, health::time_point now
-) noexcept
+bool has_open_member(destination to, const health::topology& t, health::time_point now) noexcept
 {
     return !t.stale(now) &&
-           std::ranges::any_of(t.members, [role](const auto& m) { return is_open(role, m); });
+           std::ranges::any_of(t.members, [to](const auto& m) { return is_open(to, m); });
 }
 
 std::vector<std::string>
-open_members(config::listener_role role, const health::topology& t, health::time_point now)
+open_members(destination to, const health::topology& t, health::time_point now)
 {
     std::vector<std::string> names;
     if (!t.stale(now))
         for (const auto& m : t.members)
-            if (is_open(role, m))
+            if (is_open(to, m))
                 names.push_back(m.name);
     return names;
 }

@@ -14,31 +14,38 @@
 namespace rolegate::proxy
 {
 
-// The verdict of `m` that counts for a listener of this role.
-[[nodiscard]] const health::grant&
-grant_for(config::listener_role role, const health::member& m) noexcept;
+// Whom a listener leads to: its role, and where its verdict stands in each member's grants.
+struct destination
+{
+    config::listener_role role = config::listener_role::primary;
+    std::size_t index = 0; // of the listener among those of its cluster, as configured
 
-// May a session of this role stay on the member of this name? A member that is no longer known
-// keeps its readers (its own PostgreSQL is the judge) and loses its writers.
+    friend bool operator==(const destination&, const destination&) = default;
+};
+
+// The verdict on `m` that counts; closed where none has been reached yet.
+[[nodiscard]] const health::grant& grant_for(destination to, const health::member& m) noexcept;
+
+// May a session stay on the member of this name? A member that is no longer known keeps its readers
+// (its own PostgreSQL is the judge) and loses its writers.
 [[nodiscard]] bool
-may_stay(config::listener_role role, const health::topology& t, std::string_view member) noexcept;
+may_stay(destination to, const health::topology& t, std::string_view member) noexcept;
 
 // The members that a new session may go to, in the order of their names: those that are open; of
 // those with `backup` the first, and only while no other is open. Nobody when the view is stale.
 void find_eligible(
-    config::listener_role role,
+    destination to,
     const health::topology& t,
     health::time_point now,
     const config::cluster_settings& cluster,
     std::vector<const health::member*>& out
 );
 
-[[nodiscard]] bool has_open_member(
-    config::listener_role role, const health::topology& t, health::time_point now
-) noexcept;
+[[nodiscard]] bool
+has_open_member(destination to, const health::topology& t, health::time_point now) noexcept;
 
-// Names of the members that are open for this role.
+// Names of the members that are open.
 [[nodiscard]] std::vector<std::string>
-open_members(config::listener_role role, const health::topology& t, health::time_point now);
+open_members(destination to, const health::topology& t, health::time_point now);
 
 } // namespace rolegate::proxy

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/selection.hpp"
 
-#include "proxy/route.hpp"
-
 #include <algorithm>
 #include <random>
 
 namespace rolegate::proxy
 {
 
-selection::selection(const config::listener_settings& l, const config::cluster_settings& cluster)
-    : role_(l.role), cluster_(cluster), slowstart_(l.role, cluster),
-      balance_(l.balance, std::random_device()())
+selection::selection(
+    destination to, config::balance_algorithm how, const config::cluster_settings& cluster
+)
+    : to_(to), cluster_(cluster), slowstart_(to, cluster), balance_(how, std::random_device()())
 {
 }
 
@@ -27,10 +26,16 @@ std::string_view selection::choose(
 )
 {
     const std::lock_guard lock(mutex_);
-    find_eligible(role_, t, now, cluster_, eligible_);
-    for (const bool silent_too : {false, true})
+    find_eligible(to_, t, now, cluster_, eligible_);
+    const bool prefers = std::ranges::any_of(
+        eligible_, [this](const auto* m) { return grant_for(to_, *m).preferred; }
+    );
+    // When those that are preferred are full, have refused, or are silent, others come next.
+    for (const auto& from : {circle{false, false}, {true, false}, {false, true}, {true, true}})
     {
-        gather(room, now, who, silent_too);
+        if (!from.others && !prefers)
+            continue;
+        gather(room, now, who, from);
         const auto found = balance_.choose(candidates_, who.from);
         if (!found.member)
             continue;
@@ -42,14 +47,16 @@ std::string_view selection::choose(
     return {};
 }
 
-void selection::gather(const hold::room& room, time_point now, const asker& who, bool silent_too)
+void selection::gather(const hold::room& room, time_point now, const asker& who, circle from)
 {
     candidates_.clear();
     for (const auto* m : eligible_)
     {
+        if (!from.others && !grant_for(to_, *m).preferred)
+            continue;
         if (std::ranges::find(who.resting, m->name) != who.resting.end())
             continue;
-        if (!silent_too && who.silent.has(who.cluster, m->name, now))
+        if (!from.silent_too && who.silent.has(who.cluster, m->name, now))
             continue;
         const auto& options = cluster_.options_of(m->name);
         candidates_.push_back(
@@ -72,10 +79,10 @@ std::map<std::string, member_share>
 selection::shares(const health::topology& t, time_point now) const
 {
     std::vector<const health::member*> eligible;
-    find_eligible(role_, t, now, cluster_, eligible);
+    find_eligible(to_, t, now, cluster_, eligible);
     const std::lock_guard lock(mutex_);
     std::map<std::string, member_share> all;
-    for (const auto& name : open_members(role_, t, now))
+    for (const auto& name : open_members(to_, t, now))
     {
         const auto weight = slowstart_.weight(name, now);
         const auto of = cluster_.options_of(name).weight;

@@ -8,6 +8,7 @@
 #include "proxy/balance.hpp"
 #include "proxy/hold.hpp"
 #include "proxy/recent.hpp"
+#include "proxy/route.hpp"
 #include "proxy/slowstart.hpp"
 
 #include <map>
@@ -36,7 +37,9 @@ public:
     using time_point = health::time_point;
 
     // `cluster` must outlive it.
-    selection(const config::listener_settings& l, const config::cluster_settings& cluster);
+    selection(
+        destination to, config::balance_algorithm how, const config::cluster_settings& cluster
+    );
 
     // What is believed from now on; before any worker acts on it.
     void adopt(const health::topology& t, time_point now);
@@ -53,9 +56,16 @@ public:
     shares(const health::topology& t, time_point now) const;
 
 private:
-    void gather(const hold::room& room, time_point now, const asker& who, bool silent_too);
+    // Whom a choice is made from: `others` = those that are not preferred, too.
+    struct circle
+    {
+        bool others;
+        bool silent_too;
+    };
 
-    const config::listener_role role_;
+    void gather(const hold::room& room, time_point now, const asker& who, circle from);
+
+    const destination to_;
     const config::cluster_settings& cluster_;
     mutable std::mutex mutex_; // of everything below; never held while a door is entered
     slowstart slowstart_;

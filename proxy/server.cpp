@@ -59,6 +59,7 @@ private:
     admin::response operate(const admin::operation& o);
     void stop();
 
+    [[nodiscard]] std::vector<health::demand> demands_on(const std::string& cluster) const;
     [[nodiscard]] std::size_t cluster_index(const std::string& name) const;
 
     const config::settings settings_;
@@ -87,7 +88,7 @@ server::server(const config::settings& settings)
       )
 {
     for (const auto& c : settings_.clusters)
-        monitors_.push_back(health::make_monitor(control_, c, *this));
+        monitors_.push_back(health::make_monitor(control_, c, demands_on(c.name), *this));
     for (const auto& m : monitors_)
         told_.push_back(m->believed());
     front_.emplace(settings_, told_, *this);
@@ -105,6 +106,16 @@ void server::reload_tls()
     {
         log::line(log_level::error, "reload_failed").text("error", e.what());
     }
+}
+
+// In the order of destination::index.
+std::vector<health::demand> server::demands_on(const std::string& cluster) const
+{
+    std::vector<health::demand> demands;
+    for (const auto& l : settings_.listeners)
+        if (l.cluster == cluster)
+            demands.push_back({l.name, l});
+    return demands;
 }
 
 std::size_t server::cluster_index(const std::string& name) const
@@ -284,6 +295,7 @@ asio::awaitable<process_view> server::gather()
     for (std::size_t i = 0; i < settings_.listeners.size(); ++i)
         v.listeners.push_back(
             {settings_.listeners[i],
+             front_->leads_to(i),
              front_->bound(i),
              stats[i],
              front_->paused(i),

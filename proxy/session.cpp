@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/session.hpp"
 
+#include "proxy/connect.hpp"
 #include "proxy/log.hpp"
 #include "proxy/pgwire/error_response.hpp"
 #include "proxy/pgwire/startup_message.hpp"

@@ -225,7 +225,7 @@ asio::awaitable<void> session::forward_cancel()
     {
         const auto t = worker_.believed(listener_.cluster);
         for (const auto& m : t->members)
-            if (may_stay(listener_.settings.role, *t, m.name) && !m.address.empty())
+            if (may_stay(listener_.to, *t, m.name) && !m.address.empty())
                 servers.push_back({m.address, m.port});
         result = servers.empty() ? "no_member" : "offered";
     }

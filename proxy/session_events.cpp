@@ -36,6 +36,22 @@ std::int64_t in_ms(std::chrono::steady_clock::duration d)
     return std::chrono::duration_cast<milliseconds>(d).count();
 }
 
+// For a client that asked for this role.
+const char* what_was_lost(config::listener_role r)
+{
+    switch (r)
+    {
+    case config::listener_role::primary:
+        return "the primary";
+    case config::listener_role::leader:
+        return "the leader";
+    case config::listener_role::standby_leader:
+        return "the standby leader";
+    default:
+        return config::is_replica_only(r) ? "a replica" : "fit for this port";
+    }
+}
+
 // An encryption request must not be answered with an error, nor protocol 2 in the words of 3.
 bool understands_errors(const handshake& h)
 {
@@ -47,7 +63,7 @@ bool understands_errors(const handshake& h)
 bool session::on_topology()
 {
     const auto t = worker_.believed(listener_.cluster);
-    const bool lost = !member_.empty() && !may_stay(listener_.settings.role, *t, member_);
+    const bool lost = !member_.empty() && !may_stay(listener_.to, *t, member_);
     if (relay_)
     {
         if (!lost || why_ != errc::none)
@@ -244,11 +260,10 @@ std::string session::last_words() const
         return {};
     if (why_ == errc::role_lost)
     {
-        const bool write = listener_.settings.role == config::listener_role::primary;
         return pgwire::fatal_error(
             i.sqlstate,
             "terminating connection: member " + member_ + " is no longer " +
-                (write ? "the primary" : "a replica")
+                what_was_lost(listener_.settings.role)
         );
     }
     // libpq goes on to its next host only after 57P03, never after 57P01.

@@ -143,7 +143,7 @@ bool session::has_untried_member(time_point now) const
 {
     const auto t = worker_.believed(listener_.cluster);
     std::vector<const health::member*> eligible;
-    find_eligible(listener_.settings.role, *t, now, listener_.cluster_settings, eligible);
+    find_eligible(listener_.to, *t, now, listener_.cluster_settings, eligible);
     const auto was_tried = [&](const health::member* m)
     {
         return m->name == member_ ||

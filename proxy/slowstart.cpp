@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/slowstart.hpp"
 
-#include "proxy/route.hpp"
-
 #include <algorithm>
 #include <utility>
 
@@ -47,8 +45,8 @@ std::size_t effective_maxconn(std::size_t maxconn, seconds length, seconds open)
     return std::max<std::size_t>(maxconn * percent / 100, 1);
 }
 
-slowstart::slowstart(config::listener_role role, const config::cluster_settings& cluster)
-    : role_(role), cluster_(cluster)
+slowstart::slowstart(destination to, const config::cluster_settings& cluster)
+    : to_(to), cluster_(cluster)
 {
 }
 
@@ -58,14 +56,14 @@ void slowstart::adopt(const health::topology& t, time_point now)
         return;
     generation_ = t.generation;
     std::erase_if(members_, [&t](const auto& m) { return !t.find(m.first); });
-    somebody_was_open_ |= has_open_member(role_, t, now);
+    somebody_was_open_ |= has_open_member(to_, t, now);
     for (const auto& m : t.members)
         note(m, members_[m.name], now);
 }
 
 void slowstart::note(const health::member& m, record& r, time_point now) const
 {
-    const auto verdict = grant_for(role_, m).verdict;
+    const auto verdict = grant_for(to_, m).verdict;
     if (verdict == health::admission::open)
     {
         if (std::exchange(r.was_shut, false))

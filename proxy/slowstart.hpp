@@ -9,6 +9,7 @@
 
 #include "config/settings.hpp"
 #include "health/topology.hpp"
+#include "proxy/route.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -46,7 +47,7 @@ public:
     using time_point = health::time_point;
 
     // `cluster` must outlive it.
-    slowstart(config::listener_role role, const config::cluster_settings& cluster);
+    slowstart(destination to, const config::cluster_settings& cluster);
 
     // A member that opens has just started if it was known before to be shut or not to run: heard
     // of, and once somebody had been open. So nobody starts slowly when the process does, or the
@@ -71,7 +72,7 @@ private:
     [[nodiscard]] std::optional<std::chrono::seconds>
     warming_for(const std::string& member, time_point now) const;
 
-    config::listener_role role_;
+    destination to_;
     const config::cluster_settings& cluster_;
     std::uint64_t generation_ = 0;
     bool somebody_was_open_ = false;

@@ -223,7 +223,7 @@ void worker::adopt(std::size_t cluster, health::topology_ptr t)
 void worker::note_routed(const listener_state& l, const std::string& member)
 {
     auto& last = last_writer_[l.cluster];
-    if (l.settings.role != config::listener_role::primary || last == member)
+    if (!config::is_leader_only(l.settings.role) || last == member)
         return;
     last = member;
     observer_.first_session(l.cluster, member);
@@ -349,7 +349,7 @@ std::size_t worker::sessions() const
 
 void worker::note_cut(const listener_state& l, const std::string& member, std::size_t n)
 {
-    if (l.settings.role == config::listener_role::primary)
+    if (config::is_leader_only(l.settings.role))
         observer_.sessions_cut(l.cluster, member, n);
 }
 

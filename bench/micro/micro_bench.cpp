@@ -86,9 +86,7 @@ void route(benchmark::State& state)
     balance.adopt(topology);
     for (auto _ : state)
     {
-        proxy::find_eligible(
-            config::listener_role::replica, topology, *topology.confirmed, cluster, eligible
-        );
+        proxy::find_eligible(support::read_port, topology, *topology.confirmed, cluster, eligible);
         candidates.clear();
         for (const auto* m : eligible)
             candidates.push_back({m->name, proxy::weight_scale});

@@ -40,6 +40,7 @@ class Node:
         os.chmod(self.directory, 0o700)
         self._settings = settings
         self._gate = None
+        self._tags = {}
         self._write_config()
         self.child = Child(name, ["patroni", self.config], self.log, self.user, stop_signal=signal.SIGINT)
 
@@ -58,6 +59,7 @@ class Node:
             else {"hosts": settings.etcd_addresses},
             "log": {"loggers": {"patroni.api": "DEBUG"} if settings.log_requests else {}},
             "restapi": {"listen": self.rest, "connect_address": self.rest},
+            "tags": self._tags,
             "bootstrap": {
                 "dcs": {
                     "ttl": settings.ttl,
@@ -132,6 +134,14 @@ class Node:
         """From its next start its Patroni reaches etcd through the gate, or directly again (None)."""
         self._gate = gate
         self._write_config()
+
+    def set_tags(self, **tags):
+        """What an operator does who edits the node's configuration and reloads it."""
+        self._tags = tags
+        self._write_config()
+        wait_until(f"{self.name} reloads", lambda: (answer := rest.ask(self.rest, "/reload", "POST")) is not None
+                   and answer.status in (200, 202), 20)
+        wait_until(f"{self.name} has its tags", lambda: (self.status() or {}).get("tags", {}) == tags, 30)
 
     def stop(self):
         """Ctrl-C of Patroni: PostgreSQL is shut down, and a leader gives its lock back."""

@@ -18,11 +18,11 @@ def binary():
 
 
 def configuration(members, write_port, read_port, admin_port, host="127.0.0.1", patroni=None, cluster=None, write=None,
-                  read=None, process=None):
+                  read=None, process=None, listeners=None):
     """The setup most clusters have: one port for the primary, one for the replicas in turn.
 
     `patroni`, `cluster` (for dcs, sql, on_dcs_loss and so on), `write` and `read` add keys to the part of the same name,
-    `process` to the top level.
+    `process` to the top level; `listeners` adds whole ones, by name.
     """
     return {
         "clusters": {"main": {"patroni": {"members": list(members), **(patroni or {})}, **(cluster or {})}},
@@ -30,6 +30,7 @@ def configuration(members, write_port, read_port, admin_port, host="127.0.0.1", 
             "write": {"bind": f"{host}:{write_port}", "cluster": "main", "role": "primary", **(write or {})},
             "read": {"bind": f"{host}:{read_port}", "cluster": "main", "role": "replica",
                      "balance": "roundrobin", **(read or {})},
+            **{name: {"cluster": "main", **keys} for name, keys in (listeners or {}).items()},
         },
         "admin": {"bind": f"{host}:{admin_port}"},
         **(process or {}),
@@ -113,6 +114,18 @@ class Rolegate:
         """Names of the members that the listener sends new sessions to."""
         return sorted(member["name"] for member in self.main().get("members", [])
                       if member.get("routable", {}).get(listener))
+
+    def open_for(self, listener):
+        """Names of the members that this listener sends new sessions to, by its own demands."""
+        listeners = (self.status() or {}).get("listeners") or {}
+        return sorted((listeners.get(listener) or {}).get("members", []))
+
+    def wait_open(self, listener, nodes, limit=30):
+        names = sorted(node.name for node in nodes)
+        try:
+            wait_until(f"{listener} leads to {names}", lambda: self.open_for(listener) == names, limit, every=0.05)
+        except Timeout as error:
+            raise Timeout(f"{error}; now {self.open_for(listener)}, {self.rules(listener)}") from None
 
     def lock(self):
         """What it knows of the leader lock: holder, source, ttl_left_ms."""

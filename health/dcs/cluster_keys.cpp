@@ -131,11 +131,22 @@ struct synchronous
     std::set<std::string, std::less<>> names;
 };
 
-// The key may outlive the mode: from 3.3.1 on Patroni itself asks the configuration as well.
+// Patroni compares their names so, from 3.0.3 on.
+std::string in_lower_case(std::string_view name)
+{
+    std::string out(name);
+    for (char& c : out)
+        if (c >= 'A' && c <= 'Z')
+            c = static_cast<char>(c - 'A' + 'a');
+    return out;
+}
+
+// The key may outlive the mode: from 3.3.1 on Patroni itself asks the configuration as well. A
+// standby cluster never has the mode.
 synchronous synchronous_in(const key_value* sync, const json::object& config)
 {
     const bool is_quorum = text_at(config, "synchronous_mode") == "quorum";
-    if (!is_quorum && !flag_at(config, "synchronous_mode"))
+    if (is_standby_cluster(config) || (!is_quorum && !flag_at(config, "synchronous_mode")))
         return {};
 
     synchronous standbys;
@@ -149,7 +160,7 @@ synchronous synchronous_in(const key_value* sync, const json::object& config)
     while (!rest.empty())
     {
         const auto name = rest.substr(0, rest.find(','));
-        standbys.names.emplace(trimmed(name));
+        standbys.names.insert(in_lower_case(trimmed(name)));
         rest.remove_prefix(std::min(name.size() + 1, rest.size()));
     }
     return standbys;
@@ -181,7 +192,8 @@ void set_role(listed_member& m, const surroundings& around)
 {
     m.holds_lock = m.name == around.leader;
     m.role = member_role::replica;
-    m.role_text = around.standbys.names.contains(m.name) ? around.standbys.role_text : "replica";
+    m.role_text = around.standbys.names.contains(in_lower_case(m.name)) ? around.standbys.role_text
+                                                                        : "replica";
     if (!m.holds_lock)
         return;
     m.role = around.standby_cluster ? member_role::standby_leader : member_role::primary;
@@ -229,6 +241,7 @@ listed_member member_from(const key_value& kv, const surroundings& around)
         m.lag_bytes = lag_in(in, around);
     if (const auto* tags = object_at(in, "tags"))
         m.noloadbalance = flag_at(*tags, "noloadbalance");
+    m.tags = patroni::tags_at(in, "tags");
     return m;
 }
 

@@ -54,6 +54,7 @@ listed_member decode_listed(const boost::json::object& in)
     m.lag_bytes = count_at(in, "lag");
     if (const auto* tags = object_at(in, "tags"))
         m.noloadbalance = flag_at(*tags, "noloadbalance");
+    m.tags = tags_at(in, "tags");
     return m;
 }
 

@@ -41,6 +41,43 @@ std::optional<std::int64_t> count_in(const json::value& v) noexcept
     return *n;
 }
 
+// As Python's str() has it: 1.5, but 2.0 and not 2.
+std::string text_of(double number)
+{
+    std::array<char, 32> text{};
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+    std::string out(text.data(), end);
+    if (out.find_first_not_of("-0123456789") == std::string::npos)
+        out += ".0";
+    return out;
+}
+
+// nullopt: not a scalar, or not fit to be shown.
+std::optional<std::string> tag_text(const json::value& v)
+{
+    switch (v.kind())
+    {
+    case json::kind::null:
+        return "none";
+    case json::kind::bool_:
+        return v.get_bool() ? "true" : "false";
+    case json::kind::int64:
+        return std::to_string(v.get_int64());
+    case json::kind::uint64:
+        return std::to_string(v.get_uint64());
+    case json::kind::double_:
+        return text_of(v.get_double());
+    case json::kind::string:
+        if (v.get_string().size() <= max_text && is_printable(v.get_string()))
+            return std::string(v.get_string());
+        return std::nullopt;
+    case json::kind::array:
+    case json::kind::object:
+        break;
+    }
+    return std::nullopt;
+}
+
 } // namespace
 
 boost::system::result<json::object, std::string> parse_object(std::string_view body)
@@ -116,6 +153,24 @@ std::optional<std::uint32_t> timeline_at(const json::object& in, std::string_vie
     if (!n || *n == 0 || *n > std::numeric_limits<std::uint32_t>::max())
         return std::nullopt;
     return static_cast<std::uint32_t>(*n);
+}
+
+std::map<std::string, std::string> tags_at(const json::object& in, std::string_view key)
+{
+    std::map<std::string, std::string> tags;
+    const auto* all = object_at(in, key);
+    if (all == nullptr)
+        return tags;
+    for (const auto& [name, value] : *all)
+    {
+        if (tags.size() == max_tags)
+            break;
+        if (name.empty() || name.size() > max_text || !is_printable(name))
+            continue;
+        if (auto text = tag_text(value))
+            tags.emplace(name, std::move(*text));
+    }
+    return tags;
 }
 
 const json::object* object_at(const json::object& in, std::string_view key) noexcept

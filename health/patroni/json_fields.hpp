@@ -10,6 +10,7 @@
 #include <boost/system/result.hpp>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,6 +45,12 @@ count_or_digits_at(const boost::json::object& in, std::string_view key) noexcept
 // PostgreSQL's timelines are 1..2^32-1.
 [[nodiscard]] std::optional<std::uint32_t>
 timeline_at(const boost::json::object& in, std::string_view key) noexcept;
+
+// Tags of a member: max_tags at most, values as Patroni's `?tag_NAME=VALUE` compares them: texts as
+// they are, all else as Python writes it, in lower case. What is nested is left out.
+inline constexpr std::size_t max_tags = 64;
+[[nodiscard]] std::map<std::string, std::string>
+tags_at(const boost::json::object& in, std::string_view key);
 
 // nullptr: absent, or something else.
 [[nodiscard]] const boost::json::object*

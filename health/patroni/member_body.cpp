@@ -2,6 +2,7 @@
 #include "health/patroni/member_body.hpp"
 
 #include "health/patroni/json_fields.hpp"
+#include "health/patroni/timestamp.hpp"
 
 #include <utility>
 
@@ -82,6 +83,11 @@ decoded<member_word> decode_member(std::string_view body)
     word.role = role_from(word.role_text);
     word.timeline = timeline_at(in, "timeline");
     word.lsn = lsn_in(in);
+    if (const auto* xlog = object_at(in, "xlog"))
+    {
+        word.received_lsn = count_at(*xlog, "received_location");
+        word.replayed_timestamp = parse_timestamp(text_at(*xlog, "replayed_timestamp"));
+    }
     word.replication_state = text_at(in, "replication_state");
     word.sync_standby = flag_at(in, "sync_standby");
     word.quorum_standby = flag_at(in, "quorum_standby");
@@ -91,6 +97,7 @@ decoded<member_word> decode_member(std::string_view body)
     word.database_system_identifier = text_at(in, "database_system_identifier");
     if (const auto* tags = object_at(in, "tags"))
         word.noloadbalance = flag_at(*tags, "noloadbalance");
+    word.tags = tags_at(in, "tags");
     if (const auto* patroni = object_at(in, "patroni"))
     {
         word.patroni_version = text_at(*patroni, "version");

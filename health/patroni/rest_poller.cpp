@@ -6,6 +6,7 @@
 #include "health/patroni/config_body.hpp"
 #include "health/patroni/member_body.hpp"
 #include "health/patroni/rest_client.hpp"
+#include "health/patroni/timestamp.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -33,6 +34,14 @@ const char* path_of(question what)
         break;
     }
     return "/config";
+}
+
+// Clocks of two hosts differ: never less than nothing.
+std::chrono::milliseconds age_of(timestamp then)
+{
+    const auto now =
+        std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    return std::max(now - then, std::chrono::milliseconds(0));
 }
 
 } // namespace
@@ -201,6 +210,8 @@ void rest_poller::take_word(rest_endpoint& e, question what, const http_answer& 
 
     e.failed = false;
     endpoints_.place_of(e).error.clear();
+    if (word->replayed_timestamp)
+        word->replayed_age = age_of(*word->replayed_timestamp);
     auto& w = seen_.words[e.member];
     w.word = *word;
     w.asked = e.word_asked;

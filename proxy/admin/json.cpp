@@ -165,13 +165,13 @@ json::object status_of(const process_view& view, const listener_view& l)
     const auto* cluster = view.find_cluster(l.settings.cluster);
     json::array members;
     if (cluster)
-        for (const auto& name : open_members(l.settings.role, *cluster->topology, view.now))
+        for (const auto& name : open_members(l.to, *cluster->topology, view.now))
             members.emplace_back(name);
 
     json::object o;
     o["bind"] = json::array(l.bound.begin(), l.bound.end());
     o["cluster"] = l.settings.cluster;
-    o["role"] = role_word(l.settings.role);
+    o["role"] = role_word(l);
     o["sessions"] = sessions;
     o["held"] = l.stats.held;
     o["paused"] = l.paused;
@@ -199,6 +199,13 @@ json::object evidence_of(const health::member& m, time_point now)
     o["state_text"] = or_null(m.state_text);
     o["timeline"] = or_null(m.timeline);
     o["lag_bytes"] = or_null(m.lag_bytes);
+    o["lag_time_ms"] = m.lag_time ? json::value(m.lag_time->count()) : json::value(nullptr);
+    o["sync_state"] = health::to_string(m.sync);
+    o["replication_state"] = or_null(m.replication_state);
+    json::object tags;
+    for (const auto& [tag, value] : m.tags)
+        tags[tag] = value;
+    o["tags"] = std::move(tags);
     o["listed"] = m.listed;
     o["listed_age_ms"] = age_ms(m.listed_seen, now);
     o["word_age_ms"] = age_ms(m.word_seen, now);
@@ -230,13 +237,14 @@ json::object verdict_of(
     const listener_view& l, const health::topology& t, const health::member& m, time_point now
 )
 {
-    const auto& g = grant_for(l.settings.role, m);
+    const auto& g = grant_for(l.to, m);
     json::object o;
     o["name"] = m.name;
     o["routable"] = is_routable(t, g, now);
     o["verdict"] = health::to_string(g.verdict);
     o["rule"] = g.rule;
     o["reason"] = g.reason;
+    o["preferred"] = g.preferred;
     o["share"] = share_object(l, m.name);
     o["evidence"] = evidence_of(m, now);
     return o;
@@ -289,7 +297,7 @@ json::object explain_of(const process_view& view, const listener_view& l)
     json::object o;
     o["bind"] = json::array(l.bound.begin(), l.bound.end());
     o["cluster"] = l.settings.cluster;
-    o["role"] = role_word(l.settings.role);
+    o["role"] = role_word(l);
     o["ready"] = why.empty();
     o["reason"] = or_null(why);
     o["balance"] = config::word_of(config::balance_words, l.settings.balance);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/admin/readiness.hpp"
 
+#include "config/words.hpp"
 #include "proxy/route.hpp"
 
 #include <utility>
@@ -16,7 +17,6 @@ std::string member_and_source(const check_key& key)
     return key.source == "rest" ? key.member : key.member + " over " + key.source;
 }
 
-using config::listener_role;
 using health::admission;
 
 std::string join(const std::string& before, std::string_view separator, const std::string& next)
@@ -35,22 +35,22 @@ std::string with_failures(std::string text, const cluster_view& cluster)
 
 // Of a cluster without a primary, the members on their way to it tell more than the others, of
 // which there is only to say that somebody else holds the lock.
-bool some_are_kept(listener_role role, const health::topology& t)
+bool some_are_kept(destination to, const health::topology& t)
 {
     for (const auto& m : t.members)
-        if (grant_for(role, m).verdict == admission::keep)
+        if (grant_for(to, m).verdict == admission::keep)
             return true;
     return false;
 }
 
 // "pg-1, pg-2: nobody holds the leader lock; pg-3: ..."
-std::string reasons(listener_role role, const health::topology& t)
+std::string reasons(destination to, const health::topology& t)
 {
-    const bool only_kept = role == listener_role::primary && some_are_kept(role, t);
+    const bool only_kept = config::is_leader_only(to.role) && some_are_kept(to, t);
     std::vector<std::pair<std::string, std::string>> names_by_reason; // in the members' order
     for (const auto& m : t.members)
     {
-        const auto& g = grant_for(role, m);
+        const auto& g = grant_for(to, m);
         if (only_kept && g.verdict != admission::keep)
             continue;
         const auto at = std::ranges::find(
@@ -101,11 +101,11 @@ std::string why_not_ready(const process_view& view, const listener_view& listene
     const auto& t = *cluster->topology;
     if (t.stale(view.now))
         return one_line(with_failures(stale_text(t, view.now), *cluster));
-    if (!open_members(settings.role, t, view.now).empty())
+    if (!open_members(listener.to, t, view.now).empty())
         return "";
     if (t.members.empty())
         return one_line(with_failures("cluster " + t.cluster + " lists no member", *cluster));
-    return one_line("no member is open: " + reasons(settings.role, t));
+    return one_line("no member is open: " + reasons(listener.to, t));
 }
 
 std::string reason_of(const health::topology& t, const health::member& m, health::time_point now)
@@ -122,9 +122,9 @@ std::string reason_of(const health::topology& t, const health::member& m, health
     return m.read.reason;
 }
 
-std::string_view role_word(listener_role role) noexcept
+std::string role_word(const listener_view& listener)
 {
-    return role == listener_role::primary ? "primary" : "replica";
+    return config::word_of(config::listener_role_words, listener.settings.role);
 }
 
 std::int64_t ms_between(health::time_point from, health::time_point to) noexcept

@@ -6,7 +6,6 @@
 #include "proxy/process_view.hpp"
 
 #include <string>
-#include <string_view>
 
 namespace rolegate::proxy::admin
 {
@@ -19,8 +18,8 @@ namespace rolegate::proxy::admin
 [[nodiscard]] std::string
 reason_of(const health::topology& t, const health::member& m, health::time_point now);
 
-// "primary", "replica"
-[[nodiscard]] std::string_view role_word(config::listener_role role) noexcept;
+// The listener's role as the configuration spells it: "primary", "read-only".
+[[nodiscard]] std::string role_word(const listener_view& listener);
 
 [[nodiscard]] std::int64_t ms_between(health::time_point from, health::time_point to) noexcept;
 

@@ -24,9 +24,10 @@ SETTINGS = ("config/settings.hpp", "config/*_settings.hpp", "config/places.hpp")
 # No I/O, no clock, no threads: tested in milliseconds and fuzzed.
 PURE = (
     *SETTINGS, "config/units.*",
-    "health/address.*", "health/decide.*", "health/doubt.*", "health/heard.*", "health/lock.*", "health/dcs/guard.*", "health/schedule.*", "health/topology.*",
+    "health/address.*", "health/decide.*", "health/demands.*", "health/doubt.*", "health/facts.*", "health/lag.*",
+    "health/heard.*", "health/lock.*", "health/dcs/guard.*", "health/schedule.*", "health/topology.*",
     "health/member.*", "health/evidence.*", "health/scene.*", "health/writer.*", "health/reader.*",
-    "health/patroni/*_body.*", "health/patroni/json_fields.*",
+    "health/patroni/*_body.*", "health/patroni/json_fields.*", "health/patroni/timestamp.*",
     "health/dcs/base64.*", "health/dcs/cluster_keys.*", "health/dcs/conn_url.*",
     "health/dcs/*_messages.*", "health/dcs/object_splitter.*",
     "proxy/handshake.*", "proxy/role_history.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",

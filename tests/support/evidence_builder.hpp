@@ -12,6 +12,7 @@
 #pragma once
 
 #include "health/decide.hpp"
+#include "tests/support/ports.hpp"
 
 #include <initializer_list>
 #include <stdexcept>
@@ -80,6 +81,7 @@ public:
     explicit story(std::initializer_list<const char*> names = {"a", "b", "c"})
     {
         rules.cluster = "main";
+        rules.demands = write_and_read();
         for (const char* name : names)
             join(name);
     }
@@ -294,6 +296,7 @@ public:
     health::topology believed;
     health::time_point now = story_begins;
     health::cluster_listing next_listing;
+    bool leading_standby_cluster = false; // so do the coming listings show the holder
 
 private:
     [[nodiscard]] health::cluster_listing listing_with(const std::string& holder) const
@@ -302,8 +305,14 @@ private:
         for (auto& m : listing.members)
         {
             m.holds_lock = m.name == holder;
-            m.role = m.holds_lock ? health::member_role::primary : health::member_role::replica;
-            m.role_text = m.holds_lock ? "leader" : "replica";
+            m.role = health::member_role::replica;
+            if (m.role_text.empty() || m.holds_lock)
+                m.role_text = "replica";
+            if (!m.holds_lock)
+                continue;
+            m.role = leading_standby_cluster ? health::member_role::standby_leader
+                                             : health::member_role::primary;
+            m.role_text = leading_standby_cluster ? "standby_leader" : "leader";
         }
         return listing;
     }
@@ -328,6 +337,14 @@ private:
 {
     const auto* m = t.find(name);
     return m ? text_of(m->read) : "not a member";
+}
+
+// By the listener's index.
+[[nodiscard]] inline std::string
+grant_text(const health::topology& t, std::string_view name, std::size_t listener)
+{
+    const auto* m = t.find(name);
+    return m && listener < m->grants.size() ? text_of(m->grants[listener]) : "not a member";
 }
 
 } // namespace rolegate::support

@@ -2,6 +2,7 @@
 #include "tests/support/monitor_fixture.hpp"
 
 #include "health/monitor.hpp"
+#include "tests/support/ports.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -70,12 +71,13 @@ void make_monitor(const config::cluster_settings& settings)
 {
     boost::asio::io_context control;
     recorder seen;
-    const health::monitor made(control, settings, seen);
+    const health::monitor made(control, settings, write_and_read(), seen);
 }
 
 struct running_monitor::engine
 {
-    engine(const config::cluster_settings& settings, recorder& to) : monitor(control, settings, to)
+    engine(const config::cluster_settings& settings, recorder& to)
+        : monitor(control, settings, write_and_read(), to)
     {
     }
 

@@ -74,6 +74,7 @@ proxy_fixture::proxy_fixture(
     : descriptors_before_(open_descriptors()),
       state_(
           std::move(settings),
+          0,
           std::move(cluster),
           process_,
           [this](std::size_t w, proxy::ticket whose) { workers_[w]->wake(0, whose); }
@@ -175,6 +176,7 @@ void proxy_fixture::publish(
         m.port = b.port;
         auto& grant = state_.settings.role == config::listener_role::primary ? m.write : m.read;
         grant.verdict = b.verdict;
+        m.grants = {grant};
         m.word_seen = confirmed;
     }
     std::ranges::sort(t->members, {}, &health::member::name);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "proxy/process_view.hpp"
+#include "tests/support/ports.hpp"
 
 #include <memory>
 #include <utility>
@@ -52,8 +53,12 @@ inline health::topology sample_topology()
     c.write = b.write;
     c.read = {admission::keep, "silent", "does not answer"};
 
+    for (auto* m : {&a, &b, &c})
+        m->grants = {m->write, m->read};
+
     health::topology t;
     t.cluster = "main";
+    t.listeners = {"write", "read"};
     t.generation = 7;
     t.members = {a, b, c};
     t.lock.what = health::lock_belief::kind::held;
@@ -75,6 +80,7 @@ inline proxy::listener_view sample_listener(const std::string& name, config::lis
     l.settings.name = name;
     l.settings.cluster = "main";
     l.settings.role = role;
+    l.to = role == write_port.role ? write_port : read_port;
     l.bound = {role == config::listener_role::primary ? "0.0.0.0:5432" : "0.0.0.0:5433"};
     return l;
 }

@@ -382,6 +382,10 @@ private:
         w.state = n.state;
         if (!dice_.one_in(20))
             w.timeline = n.timeline;
+        if (!dice_.one_in(5)) // replicas are ahead of the primary as well, and up to 2000 behind
+            w.lsn = static_cast<std::int64_t>(
+                n.role == member_role::primary ? 10'000 : 8'000 + dice_.below(2'500)
+            );
         w.database_system_identifier = "7";
         w.pause = asked.dcs.pause;
         w.failsafe_mode_is_active = asked.failsafe;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "health/topology.hpp"
+#include "tests/support/ports.hpp"
 
 #include <algorithm>
 #include <string>
@@ -56,6 +57,7 @@ public:
         m.timeline = 1;
         m.write = {write, "test", "as the test says"};
         m.read = {read, "test", "as the test says"};
+        m.grants = {m.write, m.read};
         topology_.members.push_back(std::move(m));
         std::ranges::sort(topology_.members, {}, &health::member::name);
         return *this;

@@ -37,6 +37,7 @@ health::topology promoting()
         "holder-not-ready",
         "holds the leader lock, but is 'replica' in state 'running'",
     };
+    t.members[0].grants[0] = t.members[0].write;
     return t;
 }
 
@@ -199,7 +200,7 @@ TEST_CASE("ready means that every listener has a member")
 {
     auto nobody = sample_topology();
     for (auto& m : nobody.members)
-        m.write = {admission::closed, "no-lock", "nobody holds the leader lock"};
+        m.write = m.grants[0] = {admission::closed, "no-lock", "nobody holds the leader lock"};
     auto stale = sample_topology();
     stale.confirmed = sample_now - 12s;
     auto empty = sample_topology();
@@ -267,7 +268,7 @@ TEST_CASE("a process that shuts down, or a listener that is not bound, is not re
 TEST_CASE("a reason with a line break stays on its line")
 {
     auto t = promoting();
-    t.members[0].write.reason = "says\nwrite: ok";
+    t.members[0].grants[0].reason = "says\nwrite: ok";
 
     const auto r = answer("GET", "/readyz", sample_view(t));
 

@@ -182,6 +182,15 @@ TEST_CASE("words with one meaning are read, aliases included")
         {"read-write", listener_role::primary},
         {"master", listener_role::primary},
         {"replica", listener_role::replica},
+        {"leader", listener_role::leader},
+        {"standby-leader", listener_role::standby_leader},
+        {"read-only", listener_role::read_only},
+        {"sync", listener_role::sync},
+        {"async", listener_role::async},
+        {"quorum", listener_role::quorum},
+        {"read-only-sync", listener_role::read_only_sync},
+        {"read-only-quorum", listener_role::read_only_quorum},
+        {"any", listener_role::any},
     };
     for (const row& r : rows)
     {

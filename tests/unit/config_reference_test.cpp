@@ -95,6 +95,16 @@ void set_unset_keys(listener_settings& listener)
     listener.server_tls.sslmode = sslmode::verify_full;
 }
 
+void set_unset_demands(listener_settings& listener)
+{
+    listener.lag = {10 << 20, 5 << 20};
+    listener.lag_time = {10s, 5s};
+    listener.replication_state = "streaming";
+    listener.tags = {{"zone", "a"}};
+    listener.prefer_tags = {{"zone", "a"}};
+    listener.fallback_primary = true;
+}
+
 // Every optional part is set, so print() shows every key there is.
 settings full_settings()
 {
@@ -124,6 +134,7 @@ settings full_settings()
     listener.role = listener_role::replica;
     s.listeners.push_back(listener);
     set_unset_keys(s.listeners[0]);
+    set_unset_demands(s.listeners[1]);
     s.maxconn = 20000;
     return s;
 }
@@ -145,6 +156,8 @@ TEST_CASE("the values of the reference are the defaults")
     expected.listeners[0].allow.clear();
     expected.listeners[0].tls = {};
     expected.listeners[0].server_tls = {};
+    static_cast<member_demand&>(expected.listeners[1]) = {};
+    expected.listeners[1].role = listener_role::replica;
     expected.maxconn.reset();
 
     CHECK(load_sound(reference_text()) == expected);

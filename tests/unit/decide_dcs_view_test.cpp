@@ -10,7 +10,6 @@
 
 using namespace rolegate::health;
 using namespace rolegate::support;
-using rolegate::config::listener_role;
 using rolegate::proxy::open_members;
 using kind = lock_belief::kind;
 
@@ -155,9 +154,9 @@ TEST_CASE("nobody is routed before the DCS or a member has confirmed anything")
     s.seen.dcs->error = "not connected yet";
     s.sql("a", false).says("b", replica()).decide();
     CHECK_FALSE(s.believed.confirmed);
-    CHECK(open_members(listener_role::primary, s.believed, s.now).empty());
-    CHECK(open_members(listener_role::replica, s.believed, s.now).empty());
+    CHECK(open_members(write_port, s.believed, s.now).empty());
+    CHECK(open_members(read_port, s.believed, s.now).empty());
 
     s.after(10ms).dcs("a").sql("a", false).decide();
-    CHECK(open_members(listener_role::primary, s.believed, s.now) == std::vector<std::string>{"a"});
+    CHECK(open_members(write_port, s.believed, s.now) == std::vector<std::string>{"a"});
 }

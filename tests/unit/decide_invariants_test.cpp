@@ -15,7 +15,6 @@
 
 using namespace rolegate::health;
 using namespace rolegate::support;
-using rolegate::config::listener_role;
 using rolegate::proxy::has_open_member;
 using kind = lock_belief::kind;
 
@@ -124,7 +123,8 @@ public:
     // The sentence that is broken; "" = none.
     std::string verdict(const decision& d)
     {
-        for (const auto& broken : {members(d), writer(d), kept(d), change(d), age(d.after)})
+        for (const auto& broken :
+             {members(d), writer(d), kept(d), grants(d), change(d), age(d.after)})
             if (!broken.empty())
                 return broken;
         return "";
@@ -336,6 +336,33 @@ private:
         return "";
     }
 
+    // What listeners make of it: see some_policy().
+    static std::string grants(const decision& d)
+    {
+        const auto& t = d.after;
+        const auto is_open = [](const grant& g) { return g.verdict == admission::open; };
+        const auto stands_in = [](const member& m)
+        { return std::string_view(m.grants[2].rule) == "fallback"; };
+        const bool own = std::ranges::any_of(
+            t.members, [&](const member& m) { return is_open(m.grants[2]) && !stands_in(m); }
+        );
+        for (const auto& m : t.members)
+        {
+            if (m.grants.size() != d.rules.demands.size())
+                return "every listener has a verdict on every member";
+            if (m.grants[0] != m.write || m.grants[1] != m.read)
+                return "a listener that asks for nothing more than the role gets its verdict";
+            if (stands_in(m) && (!is_open(m.write) || own))
+                return "only an open primary stands in, and for nobody";
+            if (is_open(m.grants[3]) && (m.lag_watches[3].lagging || !m.lag_bytes))
+                return "a replica that lags, or may lag, gets no session";
+            for (const auto& g : m.grants)
+                if (is_open(g) && !is_open(m.write) && !is_open(m.read))
+                    return "nobody is open who is neither a primary nor a replica";
+        }
+        return "";
+    }
+
     static std::string change(const decision& d)
     {
         const auto& before = d.before;
@@ -357,7 +384,7 @@ private:
         if (!t.confirmed)
             return "";
         const auto too_late = *t.confirmed + t.stale_after + 1ms;
-        for (const auto to : {listener_role::primary, listener_role::replica})
+        for (const auto to : {write_port, read_port})
             if (has_open_member(to, t, too_late))
                 return "a stale view routes nobody";
         return "";
@@ -410,6 +437,11 @@ policy some_policy(dice& d, bool with_dcs)
     policy rules;
     rules.word_fresh_for = d.one_in(2) ? 8s : 15s;
     rules.fence_without_dcs = with_dcs && d.one_in(3);
+    rules.demands = write_and_read();
+    rules.demands.push_back(demand_of(rolegate::config::listener_role::replica, "fallback"));
+    rules.demands.back().wants.fallback_primary = true;
+    rules.demands.push_back(demand_of(rolegate::config::listener_role::replica, "near"));
+    rules.demands.back().wants.lag = {1000, 500};
     return rules;
 }
 

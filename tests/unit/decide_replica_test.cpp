@@ -10,7 +10,6 @@
 
 using namespace rolegate::health;
 using namespace rolegate::support;
-using rolegate::config::listener_role;
 using rolegate::proxy::open_members;
 using state = member_state;
 using role = member_role;
@@ -29,7 +28,7 @@ member_word replicating(const char* replication_state, const char* patroni_versi
 
 std::vector<std::string> readable(const story& s)
 {
-    return open_members(listener_role::replica, s.believed, s.now);
+    return open_members(read_port, s.believed, s.now);
 }
 
 } // namespace

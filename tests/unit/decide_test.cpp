@@ -11,7 +11,6 @@
 
 using namespace rolegate::health;
 using namespace rolegate::support;
-using rolegate::config::listener_role;
 using rolegate::proxy::open_members;
 using state = member_state;
 using role = member_role;
@@ -47,7 +46,7 @@ template <std::size_t N> void check_rows(const row (&rows)[N])
 }
 
 // The primary that a new session would get; "" = none.
-std::string routed(const story& s, listener_role to = listener_role::primary)
+std::string routed(const story& s, rolegate::proxy::destination to = write_port)
 {
     const auto open = open_members(to, s.believed, s.now);
     return open.empty() ? "" : open.front();
@@ -492,8 +491,8 @@ TEST_CASE("nobody is routed before the first confirmed view")
     {
         CAPTURE(why);
         s.decide();
-        CHECK(routed(s, listener_role::primary) == "");
-        CHECK(routed(s, listener_role::replica) == "");
+        CHECK(routed(s, write_port) == "");
+        CHECK(routed(s, read_port) == "");
     };
 
     nobody("nothing has been seen");
@@ -508,13 +507,13 @@ TEST_CASE("nobody is routed before the first confirmed view")
     story listed;
     listed.lock("a").decide();
     CHECK(routed(listed) == "");
-    CHECK(routed(listed, listener_role::replica) == "");
+    CHECK(routed(listed, read_port) == "");
     CHECK(write_of(listed.believed, "a") == "keep holder-silent");
     CHECK(listed.believed.confirmed == listed.now);
 
     listed.after(5ms).says("a", primary()).says("b", replica()).decide();
     CHECK(routed(listed) == "a");
-    CHECK(routed(listed, listener_role::replica) == "b");
+    CHECK(routed(listed, read_port) == "b");
 }
 
 TEST_CASE("two members that say running primary from the first moment: the lock decides")

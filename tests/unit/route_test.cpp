@@ -7,12 +7,13 @@
 
 using namespace rolegate::proxy;
 using rolegate::config::cluster_settings;
-using rolegate::config::listener_role;
 using rolegate::health::admission;
 using rolegate::health::member_role;
 using rolegate::health::time_point;
 using rolegate::health::topology;
+using rolegate::support::read_port;
 using rolegate::support::topology_builder;
+using rolegate::support::write_port;
 using namespace std::chrono_literals;
 
 namespace
@@ -22,14 +23,14 @@ const auto confirmed = *topology_builder().build().confirmed;
 
 // Whom a new session may go to: their names.
 std::string where(
-    listener_role role,
+    destination to,
     const topology& t,
     const cluster_settings& cluster = {},
     time_point now = confirmed
 )
 {
     std::vector<const rolegate::health::member*> found;
-    find_eligible(role, t, now, cluster, found);
+    find_eligible(to, t, now, cluster, found);
     std::string names;
     for (const auto* m : found)
         names += (names.empty() ? "" : " ") + m->name;
@@ -49,10 +50,11 @@ TEST_CASE("a listener's role decides which verdict counts")
 {
     const auto t = four();
 
-    CHECK(&grant_for(listener_role::primary, t.members[0]) == &t.members[0].write);
-    CHECK(&grant_for(listener_role::replica, t.members[0]) == &t.members[0].read);
-    CHECK(where(listener_role::primary, t) == "a");
-    CHECK(where(listener_role::replica, t) == "b c d");
+    CHECK(&grant_for(write_port, t.members[0]) == &t.members[0].grants[0]);
+    CHECK(&grant_for(read_port, t.members[0]) == &t.members[0].grants[1]);
+    CHECK(grant_for({read_port.role, 2}, t.members[0]).verdict == admission::closed);
+    CHECK(where(write_port, t) == "a");
+    CHECK(where(read_port, t) == "b c d");
 }
 
 TEST_CASE("members that are kept or closed get no new session")
@@ -64,9 +66,9 @@ TEST_CASE("members that are kept or closed get no new session")
                        .replica("e")
                        .build();
 
-    CHECK(where(listener_role::replica, t) == "b e");
-    CHECK(where(listener_role::primary, t) == "");
-    CHECK(where(listener_role::replica, topology{}) == "");
+    CHECK(where(read_port, t) == "b e");
+    CHECK(where(write_port, t) == "");
+    CHECK(where(read_port, topology{}) == "");
 }
 
 TEST_CASE("a backup is used while no other member is open, and then the first one only")
@@ -74,16 +76,16 @@ TEST_CASE("a backup is used while no other member is open, and then the first on
     cluster_settings cluster;
     cluster.default_member.backup = true;
     cluster.member_options["b"].backup = false;
-    CHECK(where(listener_role::replica, four(), cluster) == "b");
-    CHECK(where(listener_role::primary, four(), cluster) == "a");
+    CHECK(where(read_port, four(), cluster) == "b");
+    CHECK(where(write_port, four(), cluster) == "a");
 
     auto t = four();
-    t.members[1].read.verdict = admission::keep;
-    CHECK(where(listener_role::replica, t, cluster) == "c");
-    t.members[2].read.verdict = admission::closed;
-    CHECK(where(listener_role::replica, t, cluster) == "d");
-    t.members[3].read.verdict = admission::closed;
-    CHECK(where(listener_role::replica, t, cluster) == "");
+    t.members[1].grants[1].verdict = admission::keep;
+    CHECK(where(read_port, t, cluster) == "c");
+    t.members[2].grants[1].verdict = admission::closed;
+    CHECK(where(read_port, t, cluster) == "d");
+    t.members[3].grants[1].verdict = admission::closed;
+    CHECK(where(read_port, t, cluster) == "");
 }
 
 TEST_CASE("without an open member there is nobody to go to")
@@ -91,11 +93,11 @@ TEST_CASE("without an open member there is nobody to go to")
     const auto kept =
         topology_builder().add("a", member_role::primary, admission::keep, admission::keep).build();
 
-    for (const auto role : {listener_role::primary, listener_role::replica})
+    for (const auto to : {write_port, read_port})
     {
-        CHECK(where(role, kept) == "");
-        CHECK_FALSE(has_open_member(role, kept, confirmed));
-        CHECK(open_members(role, kept, confirmed).empty());
+        CHECK(where(to, kept) == "");
+        CHECK_FALSE(has_open_member(to, kept, confirmed));
+        CHECK(open_members(to, kept, confirmed).empty());
     }
 }
 
@@ -104,14 +106,14 @@ TEST_CASE("in a stale view there is nobody to go to, whoever is open in it")
     const auto t = four();
     const auto last = confirmed + t.stale_after;
 
-    for (const auto role : {listener_role::primary, listener_role::replica})
+    for (const auto to : {write_port, read_port})
     {
-        CHECK(where(role, t, {}, last) != "");
-        CHECK(where(role, t, {}, last + 1ns) == "");
-        CHECK(has_open_member(role, t, last));
-        CHECK_FALSE(has_open_member(role, t, last + 1ns));
-        CHECK_FALSE(open_members(role, t, last).empty());
-        CHECK(open_members(role, t, last + 1ns).empty());
+        CHECK(where(to, t, {}, last) != "");
+        CHECK(where(to, t, {}, last + 1ns) == "");
+        CHECK(has_open_member(to, t, last));
+        CHECK_FALSE(has_open_member(to, t, last + 1ns));
+        CHECK_FALSE(open_members(to, t, last).empty());
+        CHECK(open_members(to, t, last + 1ns).empty());
     }
 }
 
@@ -119,11 +121,8 @@ TEST_CASE("the open members are named in their order")
 {
     const auto t = four();
 
-    CHECK(open_members(listener_role::primary, t, confirmed) == std::vector<std::string>{"a"});
-    CHECK(
-        open_members(listener_role::replica, t, confirmed) ==
-        std::vector<std::string>{"b", "c", "d"}
-    );
+    CHECK(open_members(write_port, t, confirmed) == std::vector<std::string>{"a"});
+    CHECK(open_members(read_port, t, confirmed) == std::vector<std::string>{"b", "c", "d"});
 }
 
 TEST_CASE("a session may stay until its member loses the role")
@@ -146,10 +145,10 @@ TEST_CASE("a session may stay until its member loses the role")
                            .add("r", member_role::replica, admission::closed, row.verdict)
                            .build();
 
-        CHECK(may_stay(listener_role::primary, t, "w") == row.stays);
-        CHECK_FALSE(may_stay(listener_role::replica, t, "w"));
-        CHECK(may_stay(listener_role::replica, t, "r") == row.stays);
-        CHECK_FALSE(may_stay(listener_role::primary, t, "r"));
+        CHECK(may_stay(write_port, t, "w") == row.stays);
+        CHECK_FALSE(may_stay(read_port, t, "w"));
+        CHECK(may_stay(read_port, t, "r") == row.stays);
+        CHECK_FALSE(may_stay(write_port, t, "r"));
     }
 }
 
@@ -157,8 +156,8 @@ TEST_CASE("a member that is not known any more keeps its readers and loses its w
 {
     const auto t = four();
 
-    CHECK(may_stay(listener_role::replica, t, "gone"));
-    CHECK_FALSE(may_stay(listener_role::primary, t, "gone"));
+    CHECK(may_stay(read_port, t, "gone"));
+    CHECK_FALSE(may_stay(write_port, t, "gone"));
 }
 
 TEST_CASE("a stale view ends no session")
@@ -166,6 +165,6 @@ TEST_CASE("a stale view ends no session")
     auto t = four();
     t.confirmed = confirmed - 24h;
 
-    CHECK(may_stay(listener_role::primary, t, "a"));
-    CHECK(may_stay(listener_role::replica, t, "b"));
+    CHECK(may_stay(write_port, t, "a"));
+    CHECK(may_stay(read_port, t, "b"));
 }

@@ -13,26 +13,18 @@ using namespace rolegate::proxy;
 using rolegate::config::balance_algorithm;
 using rolegate::health::admission;
 using rolegate::health::topology;
+using rolegate::support::read_port;
 using rolegate::support::topology_builder;
 using namespace std::chrono_literals;
 
 namespace
 {
 
-rolegate::config::listener_settings readers(balance_algorithm algorithm)
-{
-    rolegate::config::listener_settings l;
-    l.role = rolegate::config::listener_role::replica;
-    l.balance = algorithm;
-    return l;
-}
-
 // A read listener and three replicas, "a", "b" and "c".
 struct world
 {
     explicit world(balance_algorithm algorithm = balance_algorithm::roundrobin)
-        : settings(readers(algorithm)), members(settings, cluster),
-          door({100, {}}, [](std::size_t, ticket) {})
+        : members(read_port, algorithm, cluster), door({100, {}}, [](std::size_t, ticket) {})
     {
         now = *believed.confirmed;
         for (auto& m : believed.members)
@@ -42,7 +34,7 @@ struct world
 
     void open(std::size_t member, admission verdict)
     {
-        believed.members[member].read.verdict = verdict;
+        believed.members[member].grants[read_port.index].verdict = verdict;
         ++believed.generation;
         believed.confirmed = now;
         members.adopt(believed, now);
@@ -75,7 +67,6 @@ struct world
 
     topology believed = topology_builder().replica("a").replica("b").replica("c").build();
     rolegate::config::cluster_settings cluster;
-    rolegate::config::listener_settings settings;
     client_address from{{10, 0, 0, 1}, client_family::v4};
     std::vector<std::string> resting;
     recent silent{10s};

@@ -9,11 +9,12 @@
 
 using namespace rolegate::proxy;
 using rolegate::config::cluster_settings;
-using rolegate::config::listener_role;
 using rolegate::health::admission;
 using rolegate::health::member_role;
 using rolegate::health::member_state;
+using rolegate::support::read_port;
 using rolegate::support::topology_builder;
+using rolegate::support::write_port;
 using namespace std::chrono_literals;
 
 namespace
@@ -59,7 +60,7 @@ struct world
     }
 
     cluster_settings cluster;
-    slowstart s{listener_role::replica, cluster};
+    slowstart s{read_port, cluster};
     std::uint64_t generation = 0;
 };
 
@@ -169,7 +170,7 @@ TEST_CASE("nobody starts slowly with the process")
     heard_later.see(admission::open, noon + 10ms);
     CHECK(heard_later.weight_of_b(noon + 10ms) == 100);
 
-    slowstart s(listener_role::primary, heard_later.cluster);
+    slowstart s(write_port, heard_later.cluster);
     auto t = topology_builder().add("a", member_role::primary, admission::keep, admission::closed);
     s.adopt(t.build(), noon);
     auto opened = topology_builder().primary("a").build();
@@ -181,7 +182,7 @@ TEST_CASE("nobody starts slowly with the process")
 TEST_CASE("a replica that is promoted starts slowly as a primary")
 {
     world w(10s);
-    slowstart s(listener_role::primary, w.cluster);
+    slowstart s(write_port, w.cluster);
     auto before = topology_builder().primary("a").replica("b").build();
     for (auto& m : before.members)
         m.word_seen = noon;

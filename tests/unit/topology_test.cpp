@@ -109,6 +109,29 @@ TEST_CASE("what people route by or are told makes another belief; ages, lag and 
         {"read verdict", [](topology& t) { t.members[1].read.verdict = admission::keep; }, false},
         {"write rule", [](topology& t) { t.members[1].write.rule = "other"; }, false},
         {"read rule", [](topology& t) { t.members[1].read.rule = "other"; }, false},
+        {"a listener's verdict",
+         [](topology& t) { t.members[1].grants[1].verdict = admission::keep; },
+         false},
+        {"a listener's rule", [](topology& t) { t.members[1].grants[1].rule = "other"; }, false},
+        {"a preference", [](topology& t) { t.members[1].grants[1].preferred = true; }, false},
+        {"a listener's sentence",
+         [](topology& t) { t.members[1].grants[1].reason = "is 3MB behind"; },
+         true},
+        {"since when a lag is low",
+         [](topology& t) {
+             t.members[1].lag_watches = {{true, time_point{1h}}};
+         },
+         true},
+        {"age of what was replayed", [](topology& t) { t.members[1].lag_time = 9ms; }, true},
+        {"where the leader is",
+         [](topology& t) {
+             t.position = {"a", 9, time_point{1h}};
+         },
+         true},
+        {"tags", [](topology& t) { t.members[1].tags["zone"] = "b"; }, false},
+        {"sync state", [](topology& t) { t.members[1].sync = sync_state::sync; }, false},
+        {"replication state", [](topology& t) { t.members[1].replication_state = "x"; }, false},
+        {"standby cluster", [](topology& t) { t.standby_cluster = true; }, false},
     };
     for (const auto& row : rows)
     {

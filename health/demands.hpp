@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// From what a member is to whether a listener may use it: its role, tags, lag, fallback and
+// preference. For every kind of cluster alike; whoever decides fills in each member's `write` and
+// `read` and what it knows of lag, tags and replication first. Pure.
+#pragma once
+
+#include "config/demand_settings.hpp"
+#include "health/topology.hpp"
+
+#include <string>
+#include <vector>
+
+namespace rolegate::health
+{
+
+struct demand
+{
+    std::string listener;
+    config::member_demand wants;
+};
+
+// Fills in `t.listeners` and each member's `grants` and `lag_watches`, by the demands' index. What
+// was known of lag before is taken from `before`.
+//
+// Losing the role closes a member. Tags, lag and the kind of replication only keep it from new
+// sessions. A limit on what is not known is not met.
+void grant_demands(
+    topology& t, const topology& before, const std::vector<demand>& demands, time_point now
+);
+
+} // namespace rolegate::health
