@@ -6,6 +6,7 @@
 
 #include "health/lock.hpp"
 #include "health/reader.hpp"
+#include "health/restrain.hpp"
 #include "health/writer.hpp"
 
 #include <algorithm>
@@ -144,18 +145,6 @@ std::string last_writer_after(const topology& before, const writer& w)
 {
     const bool goes_on = w.nothing_new && w.name == before.last_writer;
     return w.write.verdict == admission::open || goes_on ? w.name : "";
-}
-
-// An open verdict needs somewhere to go.
-void close_unreachable(grant& g, const member& m)
-{
-    if (g.verdict != admission::open || (!m.address.empty() && m.port != 0))
-        return;
-    g = {
-        admission::keep,
-        "no-address",
-        m.host.empty() ? "its address is not known"
-                       : "its host name " + quoted(m.host) + " has no address"};
 }
 
 } // namespace

@@ -87,9 +87,19 @@ struct dcs_link
     std::string error;              // why it is not connected
 };
 
+// What the cluster is, and so where beliefs about it come from.
+enum class cluster_kind
+{
+    patroni,  // its leader lock and its members' words
+    postgres, // streaming replication without Patroni: PostgreSQL's own words
+};
+
+[[nodiscard]] const char* to_string(cluster_kind k) noexcept;
+
 struct topology
 {
     std::string cluster;
+    cluster_kind kind = cluster_kind::patroni;
     std::uint64_t generation = 0; // +1 whenever a grant, an address or the lock changes
     std::vector<member> members;  // by name
     lock_belief lock;
@@ -98,8 +108,9 @@ struct topology
     bool failsafe_mode = false; // configured, by what the DCS says
     std::optional<planned_switchover> switchover;
     std::string last_writer; // opened for writes, and nothing said against it since; "" = nobody
-    std::uint32_t highest_timeline = 0; // of any primary opened so far
+    std::uint32_t highest_timeline = 0; // of any primary opened so far; without Patroni: seen
     time_point timeline_since{};        // when that last rose
+    time_point fenced{};                // without Patroni: when a member was last closed for writes
     std::string system_identifier;      // of the first primary opened
     std::string cause;                  // why this generation differs from the one before
 
