@@ -47,7 +47,7 @@ member base_of(const scene& s, const testimony& t)
 }
 
 // `system` is that of the first primary opened, this decision included.
-grant read_grant(const scene& s, const testimony& t, const std::string& system, bool was_open)
+grant read_grant(const scene& s, const testimony& t, const std::string& system)
 {
     if (t.state == hearing::unheard)
         return {admission::keep, "unheard", "has not been heard yet"};
@@ -70,8 +70,6 @@ grant read_grant(const scene& s, const testimony& t, const std::string& system, 
             "rise",
             "answers again, but only " + std::to_string(t.in_row) + " times of " +
                 std::to_string(s.rules.rise)};
-    if (!t.answers() && !was_open)
-        return {admission::keep, "silent", "does not answer: " + t.said.error};
     return {admission::open, "standby", "is a standby that answers"};
 }
 
@@ -174,8 +172,11 @@ topology decide(const evidence& seen, const policy& rules, const topology& befor
     {
         const auto* was = before.find(m.name);
         const bool was_open = was && was->read.verdict == admission::open;
-        m.read = read_grant(s, *seen.find(m.name), t.system_identifier, was_open);
-        m.read = follows_timeline(t, m, m.read, was_open, now);
+        const auto& said = *seen.find(m.name);
+        m.read = follows_timeline(t, m, read_grant(s, said, t.system_identifier), was_open, now);
+        // A failure or two close nobody, and open nobody either.
+        if (m.read.verdict == admission::open && !said.answers() && !was_open)
+            m.read = {admission::keep, "silent", "does not answer: " + said.said.error};
         close_unreachable(m.write, m);
         close_unreachable(m.read, m);
     }

@@ -42,7 +42,7 @@ std::uint32_t last_known_timeline(const scene& s, const testimony& t)
 // The last writer, of which we do not know any better, is still what it was.
 bool is_silent_writer(const scene& s, const testimony& t)
 {
-    return t.name == s.before.last_writer && !t.speaks() &&
+    return t.name == s.before.last_writer && !t.speaks() && is_of(t, s.before.system_identifier) &&
            last_known_timeline(s, t) >= s.highest_timeline;
 }
 

@@ -103,7 +103,7 @@ TEST_CASE("problems are shown where they stand")
         {with_cluster("postgres: x"), "f:2:11: expected a map, got 'x'\n"},
         {with_cluster("postgres: {}"), "f:2:1: missing key 'user'\nf:2:1: missing key 'members'\n"},
         {with_cluster("postgres: {user: u, members: []}"),
-         "f:2:30: at least one member is needed\n"},
+         "f:2:21: at least one member is needed\n"},
         {with_cluster("postgres: {user: u, members: [a]}"),
          "f:2:31: expected HOST:PORT such as 10.0.0.1:5432, got 'a'\n"},
         {with_cluster("postgres: {user: u, members: a:1}"),

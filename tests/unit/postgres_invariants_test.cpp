@@ -265,7 +265,7 @@ TEST_SUITE_BEGIN("health/postgres/decide");
 
 TEST_CASE("whatever happens without Patroni and however it is seen, the invariants hold")
 {
-    for (std::uint64_t seed = 1; seed <= 600; ++seed)
+    for (std::uint64_t seed = 1; seed <= 3000; ++seed)
     {
         CAPTURE(seed);
         dice d(seed);
