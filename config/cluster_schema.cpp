@@ -146,6 +146,7 @@ cluster_settings read_cluster(yaml_reader& in, const yaml_node& node)
         node,
         {
             {"patroni", [&](const yaml_node& v) { read_patroni(in, v, out.patroni); }},
+            {"postgres", [&](const yaml_node& v) { out.postgres = read_postgres(in, v); }},
             {"dcs", [&](const yaml_node& v) { out.dcs = read_dcs(in, v); }},
             {"sql", [&](const yaml_node& v) { out.sql = read_sql(in, v); }},
             {"stale_after", [&](const yaml_node& v) { read_stale_after(in, v, out.stale_after); }},
@@ -157,12 +158,14 @@ cluster_settings read_cluster(yaml_reader& in, const yaml_node& node)
              [&](const yaml_node& v) { read_member_settings(in, v, out.default_member); }},
             {"member_options", [&](const yaml_node& v) { member_options = &v; }},
         },
-        {"postgres", "tcp"}
+        {"tcp"}
     );
     // Only now: `default_member` may stand below.
     if (member_options != nullptr)
         read_member_options(in, *member_options, out);
     require_members(in, node);
+    if (out.postgres)
+        refuse_beside_postgres(in, node);
     return out;
 }
 

@@ -63,9 +63,8 @@ void print_dcs(yaml_writer& to, const dcs_settings& dcs)
     }
 }
 
-void print_sql(yaml_writer& to, const sql_settings& sql)
+void print_sql_keys(yaml_writer& to, const sql_settings& sql)
 {
-    to.line(2, "sql");
     to.line(3, "user", in_quotes(sql.user));
     to.line(3, "dbname", in_quotes(sql.dbname));
     to.line(3, "password", as_secret(sql.password));
@@ -74,6 +73,23 @@ void print_sql(yaml_writer& to, const sql_settings& sql)
     to.line(3, "sslrootcert", in_quotes(sql.sslrootcert));
     to.line(3, "sslcert", in_quotes(sql.sslcert));
     to.line(3, "sslkey", in_quotes(sql.sslkey));
+}
+
+void print_sql(yaml_writer& to, const sql_settings& sql)
+{
+    to.line(2, "sql");
+    print_sql_keys(to, sql);
+}
+
+void print_postgres(yaml_writer& to, const postgres_settings& postgres)
+{
+    to.line(2, "postgres");
+    to.line(3, "members", address_list(postgres.members));
+    print_sql_keys(to, postgres.sql);
+    to.line(3, "interval", format_duration(postgres.interval));
+    to.line(3, "timeout", format_duration(postgres.timeout));
+    to.line(3, "rise", std::to_string(postgres.rise));
+    to.line(3, "fall", std::to_string(postgres.fall));
 }
 
 void print_member(yaml_writer& to, int level, std::string_view key, const member_settings& member)
@@ -108,10 +124,8 @@ void print_address_map(yaml_writer& to, const address_map& map)
         to.line(4, as_key(said), in_quotes(format_target(target)));
 }
 
-void print_cluster(yaml_writer& to, const cluster_settings& cluster)
+void print_patroni(yaml_writer& to, const patroni_settings& patroni)
 {
-    const patroni_settings& patroni = cluster.patroni;
-    to.line(1, as_key(cluster.name));
     to.line(2, "patroni");
     to.line(3, "members", address_list(patroni.members));
     to.line(3, "scope", in_quotes(patroni.scope));
@@ -128,6 +142,15 @@ void print_cluster(yaml_writer& to, const cluster_settings& cluster)
         to.line(4, "key", in_quotes(patroni.tls->key));
         to.line(4, "verify", as_bool(patroni.tls->verify));
     }
+}
+
+void print_cluster(yaml_writer& to, const cluster_settings& cluster)
+{
+    to.line(1, as_key(cluster.name));
+    if (cluster.postgres)
+        print_postgres(to, *cluster.postgres);
+    else
+        print_patroni(to, cluster.patroni);
     if (cluster.dcs)
         print_dcs(to, *cluster.dcs);
     if (cluster.sql)
@@ -136,8 +159,11 @@ void print_cluster(yaml_writer& to, const cluster_settings& cluster)
     if (cluster.stale_after)
         to.line(2, "stale_after", format_duration(*cluster.stale_after));
     else
-        to.comment(2, "stale_after: the cluster's ttl, else 10s");
-    to.line(2, "on_dcs_loss", word_of(dcs_loss_words, cluster.on_dcs_loss));
+        to.comment(
+            2, cluster.postgres ? "stale_after: 10s" : "stale_after: the cluster's ttl, else 10s"
+        );
+    if (!cluster.postgres)
+        to.line(2, "on_dcs_loss", word_of(dcs_loss_words, cluster.on_dcs_loss));
     to.line(2, "on_stale", word_of(stale_action_words, cluster.on_stale));
     print_members(to, cluster);
 }

@@ -20,7 +20,14 @@ namespace rolegate::config
 
 [[nodiscard]] dcs_settings read_dcs(yaml_reader& in, const yaml_node& node);
 
-[[nodiscard]] sql_settings read_sql(yaml_reader& in, const yaml_node& node);
+// `beside`: keys of the same section that are not about asking PostgreSQL.
+[[nodiscard]] sql_settings
+read_sql(yaml_reader& in, const yaml_node& node, std::vector<yaml_key> beside = {});
+
+[[nodiscard]] postgres_settings read_postgres(yaml_reader& in, const yaml_node& node);
+
+// What has no meaning in a cluster that has `postgres`.
+void refuse_beside_postgres(yaml_reader& in, const yaml_node& cluster);
 
 void read_address_map(yaml_reader& in, const yaml_node& node, address_map& out);
 

@@ -148,8 +148,37 @@ void check_proxy_url(const cluster_settings& cluster, const std::string& path, f
         );
 }
 
+// Otherwise every view is stale before the next answer can renew it. `path` is that of the cluster.
+void check_stale_after(
+    const cluster_settings& cluster,
+    const std::string& path,
+    const std::string& kind,
+    milliseconds interval,
+    findings& out
+)
+{
+    if (cluster.stale_after && *cluster.stale_after <= interval)
+        out.push_back(
+            {{path + "/stale_after", path + "/" + kind + "/interval"},
+             "'stale_after' (" + format_duration(*cluster.stale_after) +
+                 ") must be longer than 'interval' (" + format_duration(interval) + ")"}
+        );
+}
+
+void check_postgres(const cluster_settings& cluster, findings& out)
+{
+    const std::string path = "clusters/" + cluster.name;
+    const std::string members = path + "/postgres/members";
+    if (cluster.postgres->members.empty())
+        out.push_back({{members}, "at least one member is needed"});
+    check_repetition(cluster.postgres->members, members, "member", out);
+    check_stale_after(cluster, path, "postgres", cluster.postgres->interval, out);
+}
+
 void check_cluster(const cluster_settings& cluster, findings& out)
 {
+    if (cluster.postgres)
+        return check_postgres(cluster, out);
     const std::string path = "clusters/" + cluster.name;
     const std::string patroni_path = path + "/patroni";
     const patroni_settings& patroni = cluster.patroni;
@@ -168,13 +197,7 @@ void check_cluster(const cluster_settings& cluster, findings& out)
              "'fast_interval' (" + format_duration(patroni.fast_interval) +
                  ") is longer than 'interval' (" + format_duration(patroni.interval) + ")"}
         );
-    // Otherwise every view is stale before the next poll can renew it.
-    if (cluster.stale_after && *cluster.stale_after <= patroni.interval)
-        out.push_back(
-            {{path + "/stale_after", patroni_path + "/interval"},
-             "'stale_after' (" + format_duration(*cluster.stale_after) +
-                 ") must be longer than 'interval' (" + format_duration(patroni.interval) + ")"}
-        );
+    check_stale_after(cluster, path, "patroni", patroni.interval, out);
 }
 
 void check_cluster_names(const settings& s, findings& out)

@@ -97,7 +97,7 @@ void yaml_reader::entries(
 
 void yaml_reader::map(
     const yaml_node& node,
-    std::initializer_list<yaml_key> known,
+    const std::vector<yaml_key>& known,
     std::initializer_list<std::string_view> later
 )
 {

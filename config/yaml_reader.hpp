@@ -55,7 +55,7 @@ public:
     // yet, all others as unknown; a second one of the same name is refused and not read.
     void
     map(const yaml_node& node,
-        std::initializer_list<yaml_key> known,
+        const std::vector<yaml_key>& known,
         std::initializer_list<std::string_view> later = {});
 
     // Visits every key of a map that is not a repetition; `what` says what a key is.

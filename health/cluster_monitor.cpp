@@ -2,6 +2,7 @@
 #include "health/cluster_monitor.hpp"
 
 #include "health/monitor.hpp"
+#include "health/postgres/monitor.hpp"
 
 #include <utility>
 
@@ -15,6 +16,8 @@ std::unique_ptr<cluster_monitor> make_monitor(
     observer& to
 )
 {
+    if (settings.postgres)
+        return std::make_unique<postgres::monitor>(control, settings, std::move(demands), to);
     return std::make_unique<monitor>(control, settings, std::move(demands), to);
 }
 

@@ -7,6 +7,7 @@
 #include "health/facts.hpp"
 #include "health/lock.hpp"
 #include "health/reader.hpp"
+#include "health/restrain.hpp"
 #include "health/writer.hpp"
 
 #include <algorithm>
@@ -77,11 +78,7 @@ member base_of(const scene& s, const member* before, const listed_member* listed
     if (s.listing)
         m.listed = listed != nullptr;
 
-    if (const auto found = s.seen.addresses.find(m.host); found != s.seen.addresses.end())
-    {
-        m.address = found->second.front();
-        m.other_addresses.assign(found->second.begin() + 1, found->second.end());
-    }
+    take_addresses(m, s.seen.addresses);
     if (const auto* w = s.word_of(m.name))
     {
         m.role = w->role;
@@ -160,18 +157,6 @@ std::string last_writer_after(const topology& before, const writer& w)
 {
     const bool goes_on = w.nothing_new && w.name == before.last_writer;
     return w.write.verdict == admission::open || goes_on ? w.name : "";
-}
-
-// An open verdict needs somewhere to go.
-void close_unreachable(grant& g, const member& m)
-{
-    if (g.verdict != admission::open || (!m.address.empty() && m.port != 0))
-        return;
-    g = {
-        admission::keep,
-        "no-address",
-        m.host.empty() ? "its address is not known"
-                       : "its host name " + quoted(m.host) + " has no address"};
 }
 
 } // namespace

@@ -130,9 +130,12 @@ struct dcs_report
 struct sql_word
 {
     bool in_recovery = true;
-    std::optional<std::uint32_t> timeline;
-    std::optional<std::int64_t> lsn; // bytes; primary: written, standby: replayed
+    std::optional<std::uint32_t> timeline; // of a primary
+    std::optional<std::int64_t> lsn;       // bytes; primary: written, standby: replayed
     std::string database_system_identifier;
+    // Of a standby, as far as it knows: without pg_monitor it learns of a promotion elsewhere with
+    // its next restart point only.
+    std::optional<std::uint32_t> received_timeline{};
 
     friend bool operator==(const sql_word&, const sql_word&) = default;
 };

@@ -21,18 +21,9 @@ namespace
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
-// After a hint the member is asked at fast_interval for this long. What it then says makes the
-// belief unsettled, or the hint was about nothing and the next one of its kind has to wait.
-constexpr auto hint_burst = 1s;
-constexpr std::chrono::milliseconds hint_rest = 10s;
-constexpr std::chrono::milliseconds longest_rest = 80s; // doubled each time
-
 // Without a hint and without a settled belief, bursts end after two ttl: nothing that takes longer
 // is a role change. Only a lock that may end at any moment is watched without a limit.
 constexpr int burst_ttls = 2;
-
-// Ages reach the workers at least this often while nothing changes.
-constexpr auto republish_every = 500ms;
 
 // Many members say the same again and again: what moves nothing but ages and bytes of WAL is taken
 // in together. A decision grows with the square of the members (1 ms for 300).
@@ -166,28 +157,13 @@ void monitor::hint(const std::string& member, life_sign seen)
         said->second.refusals.refused(now);
         believe(now);
     }
-    if (now < hinted_until_) // the burst runs already
-        return;
-    // The last bursts over this member have taught nothing: clients with a wrong password, say,
-    // must not keep us asking fast for ever.
-    const auto last = bursts_.find(member);
-    if (last != bursts_.end() && now < last->second.until + last->second.rest &&
-        believed_->generation == last->second.generation)
-        return;
-    look_closer(member, now);
+    if (bursts_.may_begin(member, believed_->generation, now))
+        look_closer(member, now);
 }
 
 void monitor::look_closer(const std::string& member, time_point now)
 {
-    hinted_member_ = member;
-    hinted_until_ = now + hint_burst;
-    std::erase_if(bursts_, [now](const auto& b) { return now >= b.second.until + longest_rest; });
-    auto& b = bursts_[member];
-    const bool taught = b.rest == b.rest.zero() || b.generation != believed_->generation;
-    b = {
-        hinted_until_,
-        taught ? hint_rest : std::min(2 * b.rest, longest_rest),
-        believed_->generation};
+    bursts_.begin(member, believed_->generation, now);
     wake_.cancel();
 }
 
@@ -227,8 +203,7 @@ bool monitor::lease_runs_out(time_point now) const
 // ... and all is well, or nothing would be learnt by asking more often.
 bool monitor::quiet(time_point now) const
 {
-    return watched(now) && now >= hinted_until_ &&
-           (settled(*believed_) || lock_may_end(*believed_));
+    return watched(now) && !bursts_.runs(now) && (settled(*believed_) || lock_may_end(*believed_));
 }
 
 pace monitor::current_pace(time_point now)
@@ -247,12 +222,12 @@ pace monitor::current_pace(time_point now)
     const bool endless = lock_may_end(*believed_) && !p.watched;
     const bool unsettled =
         unsettled_since_ && !quiet(now) && (endless || now - *unsettled_since_ < limit);
-    const bool hinted = now < hinted_until_;
+    const bool hinted = bursts_.runs(now);
     p.fast = p.have_listing && (unsettled || hinted);
     if (hinted)
-        p.focus.push_back(hinted_member_);
+        p.focus.push_back(bursts_.member());
     const auto& holder = believed_->lock.holder.empty() ? last_holder_ : believed_->lock.holder;
-    if (!holder.empty() && (!hinted || holder != hinted_member_))
+    if (!holder.empty() && (!hinted || holder != bursts_.member()))
         p.focus.push_back(holder);
 
     time_point newest{};
@@ -331,18 +306,11 @@ void monitor::take_sql(const std::string& member, std::chrono::duration<double> 
     const auto& probe = *probes_.at(member);
     const auto known = std::exchange(seen_.sql[member], probe.report());
     const bool answered = known.error.empty() && known.word;
-    check c;
-    c.cluster = settings_.name;
-    c.member = member;
-    c.address = probe.address();
-    c.source = "sql";
-    c.path = "pg_is_in_recovery";
-    c.error = probe.report().error;
-    c.took = took;
-    observer_.on_check(c);
+    const auto& error = probe.report().error;
+    observer_.on_check(probe.as_check(settings_.name, member, error, took));
     learn(!repeats(known, probe.report(), 2 * settings_.patroni.interval));
     // Its connection to us has ended like the clients' have.
-    if (answered && !c.error.empty())
+    if (answered && !error.empty())
         hint(member, life_sign::ended);
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "config/settings.hpp"
+#include "health/bursts.hpp"
 #include "health/cluster_monitor.hpp"
 #include "health/dcs/follower.hpp"
 #include "health/decide.hpp"
@@ -46,14 +47,6 @@ public:
     [[nodiscard]] const topology_ptr& believed() const noexcept override { return believed_; }
 
 private:
-    // A time of asking often, because something was seen to happen to a member.
-    struct burst
-    {
-        time_point until{};
-        std::chrono::milliseconds rest{0}; // before the next, if this one has taught nothing
-        std::uint64_t generation = 0;      // of the belief when it began
-    };
-
     boost::asio::awaitable<void> run();
     [[nodiscard]] pace current_pace(time_point now);
     [[nodiscard]] bool watched(time_point now) const;
@@ -86,10 +79,8 @@ private:
     std::map<std::string, std::shared_ptr<sql_probe>> probes_; // by member name
 
     bool stopped_ = false;
-    time_point hinted_until_{};
-    std::string hinted_member_;
-    std::map<std::string, burst> bursts_; // of the last minutes, by member
-    std::string last_holder_;             // of the lock, while nobody holds it
+    bursts bursts_;
+    std::string last_holder_; // of the lock, while nobody holds it
     std::optional<time_point> unsettled_since_;
     time_point decided_{};
     time_point published_{};

@@ -24,6 +24,9 @@ struct check
     bool news = true; // false: it has said what it had said shortly before
 };
 
+// Ages reach the workers at least this often while nothing changes.
+inline constexpr std::chrono::milliseconds republish_every{500};
+
 // Called on the control thread, never from within the monitor's own constructor.
 class observer
 {

@@ -2,18 +2,13 @@
 #include "health/reader.hpp"
 
 #include "health/facts.hpp"
+#include "health/restrain.hpp"
 
 namespace rolegate::health
 {
 
 namespace
 {
-
-using namespace std::chrono_literals;
-
-// A replica that served before a promotion may take this long to follow the new primary: one
-// loop_wait of Patroni (10 s) to notice, one to repair, and some slack.
-constexpr auto follow_grace = 30s;
 
 // Patroni 3.0.4 and later say whether a replica streams; there, silence means that it does not.
 bool tells_replication_state(const member_word& w)
@@ -80,22 +75,6 @@ grant read_by_listing(const scene& s, const member& m, const listed_member* list
         "is listed as a running replica; its REST API does not answer"};
 }
 
-// A member that newly comes in must follow the present timeline: an old primary that returns may
-// hold rows nobody else has. One that served all along gets time to follow.
-grant follows_timeline(const scene& s, const topology& now_believed, const member& m, grant g)
-{
-    const auto highest = now_believed.highest_timeline;
-    if (g.verdict != admission::open || !m.timeline || *m.timeline >= highest)
-        return g;
-    if (s.was_open_for_reads(m.name) && s.now - now_believed.timeline_since <= follow_grace)
-        return g;
-    return {
-        admission::keep,
-        "old-timeline",
-        "is on timeline " + std::to_string(*m.timeline) + ", the primary on " +
-            std::to_string(highest)};
-}
-
 } // namespace
 
 grant read_grant(const scene& s, const topology& now_believed, const member& m)
@@ -107,7 +86,7 @@ grant read_grant(const scene& s, const topology& now_believed, const member& m)
     if (w && !s.voice_of(m.name)->patroni && g.verdict == admission::open && listed &&
         listed->noloadbalance)
         g = {admission::keep, "noloadbalance", "tagged noloadbalance"};
-    return follows_timeline(s, now_believed, m, g);
+    return follows_timeline(now_believed, m, g, s.was_open_for_reads(m.name), s.now);
 }
 
 } // namespace rolegate::health

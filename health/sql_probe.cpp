@@ -24,15 +24,20 @@ constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 
 constexpr clock::duration failure_pause = std::chrono::seconds(1);
 
-// From PostgreSQL 10 on. A primary's timeline is that of the file it writes to; a standby's is
-// Patroni's business. pg_control_system() is readable by everybody.
+// From PostgreSQL 10 on. A primary's timeline is that of the file it writes to. A standby's is the
+// newest of what it receives (NULL without pg_monitor) and what its control file says.
+// pg_control_*() are readable by everybody.
 constexpr const char* question_sql =
     "SELECT pg_catalog.pg_is_in_recovery(),"
     " CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL ELSE pg_catalog.substr("
     "pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8) END,"
     " CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()"
     " ELSE pg_catalog.pg_current_wal_lsn() END OPERATOR(pg_catalog.-) '0/0'::pg_catalog.pg_lsn,"
-    " (SELECT system_identifier FROM pg_catalog.pg_control_system())";
+    " (SELECT system_identifier FROM pg_catalog.pg_control_system()),"
+    " CASE WHEN pg_catalog.pg_is_in_recovery() THEN GREATEST("
+    "(SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver),"
+    " (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()),"
+    " (SELECT min_recovery_end_timeline FROM pg_catalog.pg_control_recovery())) END";
 
 template <class T> std::optional<T> number(const PGresult* r, int column, int base)
 {
@@ -122,6 +127,21 @@ void sql_probe::set_interval(clock::duration interval)
     interval_ = interval;
     if (sooner && resting_)
         wake();
+}
+
+check sql_probe::as_check(
+    std::string cluster, std::string member, std::string error, std::chrono::duration<double> took
+) const
+{
+    check c;
+    c.cluster = std::move(cluster);
+    c.member = std::move(member);
+    c.address = address_;
+    c.source = "sql";
+    c.path = "pg_is_in_recovery";
+    c.error = std::move(error);
+    c.took = took;
+    return c;
 }
 
 asio::awaitable<void> sql_probe::run()
@@ -263,13 +283,14 @@ asio::awaitable<std::string> sql_probe::ask()
 
 std::string sql_probe::take_result(const pg_result* r)
 {
-    if (PQresultStatus(r) != PGRES_TUPLES_OK || PQntuples(r) != 1 || PQnfields(r) != 4)
+    if (PQresultStatus(r) != PGRES_TUPLES_OK || PQntuples(r) != 1 || PQnfields(r) != 5)
         return complaint();
     sql_word word;
     word.in_recovery = std::strcmp(PQgetvalue(r, 0, 0), "f") != 0;
     word.timeline = number<std::uint32_t>(r, 1, 16);
     word.lsn = number<std::int64_t>(r, 2, 10);
     word.database_system_identifier = PQgetvalue(r, 0, 3);
+    word.received_timeline = number<std::uint32_t>(r, 4, 10);
     if (moved_)
         return ""; // said by whoever was there before
     report_.word = std::move(word);

@@ -7,6 +7,7 @@
 
 #include "config/settings.hpp"
 #include "health/evidence.hpp"
+#include "health/observer.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -50,6 +51,14 @@ public:
 
     [[nodiscard]] const sql_report& report() const noexcept { return report_; }
     [[nodiscard]] const std::string& address() const noexcept { return address_; }
+
+    // An attempt to ask, as logs and metrics have it.
+    [[nodiscard]] check as_check(
+        std::string cluster,
+        std::string member,
+        std::string error,
+        std::chrono::duration<double> took
+    ) const;
 
 private:
     template <class T> using awaitable = boost::asio::awaitable<T>;

@@ -72,6 +72,11 @@ const char* to_string(admission a) noexcept
     return "closed";
 }
 
+const char* to_string(cluster_kind k) noexcept
+{
+    return k == cluster_kind::postgres ? "postgres" : "patroni";
+}
+
 const member* topology::find(std::string_view name) const noexcept
 {
     const auto it = std::ranges::find(members, name, &member::name);

@@ -115,9 +115,19 @@ struct wal_position
     time_point seen{};
 };
 
+// What the cluster is, and so where beliefs about it come from.
+enum class cluster_kind
+{
+    patroni,  // its leader lock and its members' words
+    postgres, // streaming replication without Patroni: PostgreSQL's own words
+};
+
+[[nodiscard]] const char* to_string(cluster_kind k) noexcept;
+
 struct topology
 {
     std::string cluster;
+    cluster_kind kind = cluster_kind::patroni;
     std::uint64_t generation = 0;       // +1 whenever a grant, an address or the lock changes
     std::vector<member> members;        // by name
     std::vector<std::string> listeners; // whose verdicts the members' grants are, by index
@@ -128,8 +138,9 @@ struct topology
     bool standby_cluster = false; // its leader follows another cluster
     std::optional<planned_switchover> switchover;
     std::string last_writer; // opened for writes, and nothing said against it since; "" = nobody
-    std::uint32_t highest_timeline = 0; // of any primary opened so far
+    std::uint32_t highest_timeline = 0; // of any primary opened so far; without Patroni: seen
     time_point timeline_since{};        // when that last rose
+    time_point fenced{};                // without Patroni: when a member was last closed for writes
     std::string system_identifier;      // of the first primary opened
     // The latest two: a replica's word is held against the one that is not newer.
     std::optional<wal_position> position;

@@ -18,14 +18,16 @@ def binary():
 
 
 def configuration(members, write_port, read_port, admin_port, host="127.0.0.1", patroni=None, cluster=None, write=None,
-                  read=None, process=None, listeners=None):
+                  read=None, process=None, listeners=None, postgres=None):
     """The setup most clusters have: one port for the primary, one for the replicas in turn.
 
     `patroni`, `cluster` (for dcs, sql, on_dcs_loss and so on), `write` and `read` add keys to the part of the same name,
-    `process` to the top level; `listeners` adds whole ones, by name.
+    `process` to the top level; `listeners` adds whole ones, by name. `postgres` takes the place of `members`
+    and `patroni`.
     """
+    kind = {"postgres": postgres} if postgres else {"patroni": {"members": list(members), **(patroni or {})}}
     return {
-        "clusters": {"main": {"patroni": {"members": list(members), **(patroni or {})}, **(cluster or {})}},
+        "clusters": {"main": {**kind, **(cluster or {})}},
         "listeners": {
             "write": {"bind": f"{host}:{write_port}", "cluster": "main", "role": "primary", **(write or {})},
             "read": {"bind": f"{host}:{read_port}", "cluster": "main", "role": "replica",

@@ -54,15 +54,18 @@ const char* to_string(lock_belief::kind k) noexcept
     return "unknown";
 }
 
-json::object lock_object(const health::topology& t, time_point now)
+// null: without Patroni there is none.
+json::value lock_object(const health::topology& t, time_point now)
 {
+    if (t.kind != health::cluster_kind::patroni)
+        return nullptr;
     const auto& lock = t.lock;
     const bool held = lock.what == lock_belief::kind::held;
     json::value left;
     // Said by another source, the lock may have been renewed since the DCS last told its end.
     if (held && lock.ends && t.dcs.source == lock.source)
         left = std::max<std::int64_t>(ms_between(now, *lock.ends), 0);
-    return {
+    return json::object{
         {"state", to_string(lock.what)},
         {"holder", or_null(held ? lock.holder : std::string())},
         {"source", or_null(std::string(lock.source))},
@@ -105,6 +108,7 @@ json::object cluster_object(const health::topology& t, time_point now)
 {
     const auto* primary = t.stale(now) ? nullptr : t.primary();
     json::object o;
+    o["kind"] = health::to_string(t.kind);
     o["primary"] = primary ? json::value(primary->name) : json::value(nullptr);
     o["generation"] = t.generation;
     o["age_ms"] = age_ms(t.confirmed, now);
@@ -297,6 +301,8 @@ json::object explain_of(const process_view& view, const listener_view& l)
     json::object o;
     o["bind"] = json::array(l.bound.begin(), l.bound.end());
     o["cluster"] = l.settings.cluster;
+    if (cluster)
+        o["cluster_kind"] = health::to_string(cluster->topology->kind);
     o["role"] = role_word(l);
     o["ready"] = why.empty();
     o["reason"] = or_null(why);

@@ -35,14 +35,22 @@ std::string lock_text(const json::value& lock)
                            : "lock " + (state == "-" ? "unknown" : state);
 }
 
+// Without it there is no lock, no REST API and no list of members.
+bool has_patroni(const json::value& kind)
+{
+    return kind.is_null() || kind == "patroni";
+}
+
 // "cluster main: primary pg-1, lock held by pg-1 for 2 h (etcd3, 17.3 s left), generation 7, ..."
 std::string cluster_line(const json::key_value_pair& entry)
 {
     const auto& c = entry.value();
     const auto primary = text_at(c, "primary");
     auto line = "cluster " + key_text(entry) + ": " +
-                (primary == "-" ? "no primary" : "primary " + primary) + ", " +
-                lock_text(at(c, "lock")) + ", generation " + text_at(c, "generation");
+                (primary == "-" ? "no primary" : "primary " + primary);
+    if (has_patroni(at(c, "kind")))
+        line += ", " + lock_text(at(c, "lock"));
+    line += ", generation " + text_at(c, "generation");
     if (at(c, "age_ms").is_null())
         line += ", never seen";
     else
@@ -127,8 +135,10 @@ std::string sql_text(const json::value& sql)
 }
 
 // "REST 120 ms ago; SQL 90 ms ago (in recovery); listed 80 ms ago"
-std::string sources_line(const json::value& e)
+std::string sources_line(const json::value& e, bool patroni)
 {
+    if (!patroni)
+        return at(e, "sql").is_null() ? "SQL never heard" : sql_text(at(e, "sql"));
     auto line = "REST " + heard_text(at(e, "word_age_ms"), at(e, "error"));
     if (!at(e, "sql").is_null())
         line += "; " + sql_text(at(e, "sql"));
@@ -177,7 +187,9 @@ std::string explain_listener(const json::key_value_pair& entry)
         if (auto share = share_line(m); !share.empty())
             rows.push_back({"", "", "", std::move(share)});
         rows.push_back({"", "", "", state_line(at(m, "evidence"))});
-        rows.push_back({"", "", "", sources_line(at(m, "evidence"))});
+        rows.push_back(
+            {"", "", "", sources_line(at(m, "evidence"), has_patroni(at(l, "cluster_kind")))}
+        );
     }
     return out + "\n" + columns(rows);
 }

@@ -4,6 +4,7 @@
 // that does not.
 #include "tests/support/fake_postgres.hpp"
 #include "tests/support/monitor_fixture.hpp"
+#include "tests/support/sql_answers.hpp"
 
 #include <algorithm>
 #include <doctest/doctest.h>
@@ -16,54 +17,14 @@ using health::admission;
 namespace
 {
 
-// A field of a DataRow as text; the length stands before it.
-std::string field(const std::string& text)
-{
-    const auto n = static_cast<char>(text.size());
-    return std::string{'\0', '\0', '\0', n} + text;
-}
-
-byte_vector row_description()
-{
-    std::string body{'\0', 4};
-    // Name, table, column number, type text, size, modifier, format.
-    for (const char* name : {"recovery", "timeline", "lsn", "system"})
-        body +=
-            name + std::string(10, '\0') + '\x19' + std::string(6, '\xff') + std::string(2, '\0');
-    return message('T', body);
-}
-
-// What PostgreSQL answers to the probe's question, without the ReadyForQuery.
-byte_vector word_of(bool in_recovery)
-{
-    const std::string none{-1, -1, -1, -1};
-    const auto row = std::string{'\0', 4} + field(in_recovery ? "t" : "f") +
-                     (in_recovery ? none : field("00000001")) + field("67108864") +
-                     field("7000000000000000001");
-    return row_description() + message('D', row) + message('C', std::string("SELECT 1") + '\0');
-}
-
-// Lets the probe in and gives this answer to whatever it asks.
-script answering(const byte_vector& answer)
-{
-    return [answer](stream& s)
-    {
-        if (take_startup(s).empty())
-            return;
-        s.send(login_answer());
-        for (auto m = s.receive_message(); !m.empty() && m != terminate(); m = s.receive_message())
-            s.send(answer);
-    };
-}
-
 script primary()
 {
-    return answering(word_of(false) + ready('I'));
+    return answering(sql_answer(false) + ready('I'));
 }
 
 script standby()
 {
-    return answering(word_of(true) + ready('I'));
+    return answering(sql_answer(true) + ready('I'));
 }
 
 // Members a, which leads, and b, each with a PostgreSQL.
@@ -208,7 +169,7 @@ TEST_SUITE("sql: the members' own word")
         }
         SUBCASE("it hangs between the answer and its end")
         {
-            cluster.b.play(answering(word_of(true)));
+            cluster.b.play(answering(sql_answer(true)));
             settings.patroni.timeout = scaled(500ms);
             words = "timed out";
         }
@@ -236,7 +197,7 @@ TEST_SUITE("sql: the members' own word")
                     return;
                 s.send(login_answer());
                 while (s.receive_message().size() > 5)
-                    s.send(word_of(true) + ready('I'));
+                    s.send(sql_answer(true) + ready('I'));
             }
         );
         auto settings = cluster.settings();

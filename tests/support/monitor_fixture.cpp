@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "tests/support/monitor_fixture.hpp"
 
-#include "health/monitor.hpp"
+#include "health/cluster_monitor.hpp"
 #include "tests/support/ports.hpp"
 
 #include <boost/asio/post.hpp>
@@ -71,18 +71,18 @@ void make_monitor(const config::cluster_settings& settings)
 {
     boost::asio::io_context control;
     recorder seen;
-    const health::monitor made(control, settings, write_and_read(), seen);
+    const auto made = health::make_monitor(control, settings, write_and_read(), seen);
 }
 
 struct running_monitor::engine
 {
     engine(const config::cluster_settings& settings, recorder& to)
-        : monitor(control, settings, write_and_read(), to)
+        : monitor(health::make_monitor(control, settings, write_and_read(), to))
     {
     }
 
     boost::asio::io_context control{1};
-    health::monitor monitor;
+    std::unique_ptr<health::cluster_monitor> monitor;
     std::atomic<bool> ended{false};
     std::thread thread;
 };
@@ -90,7 +90,7 @@ struct running_monitor::engine
 running_monitor::running_monitor(const config::cluster_settings& settings)
     : engine_(std::make_unique<engine>(settings, seen_))
 {
-    engine_->monitor.start();
+    engine_->monitor->start();
     engine_->thread = std::thread(
         [&e = *engine_]
         {
@@ -110,13 +110,13 @@ running_monitor::~running_monitor()
 void running_monitor::hint(const std::string& member, health::life_sign seen)
 {
     boost::asio::post(
-        engine_->control, [&m = engine_->monitor, member, seen] { m.hint(member, seen); }
+        engine_->control, [&m = *engine_->monitor, member, seen] { m.hint(member, seen); }
     );
 }
 
 void running_monitor::stop()
 {
-    boost::asio::post(engine_->control, [&m = engine_->monitor] { m.stop(); });
+    boost::asio::post(engine_->control, [&m = *engine_->monitor] { m.stop(); });
 }
 
 bool running_monitor::ended() const

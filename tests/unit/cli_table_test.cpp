@@ -70,6 +70,52 @@ cluster main: primary pg-1, lock held by pg-1 for 2 h (rest), generation 7, seen
     );
 }
 
+// One of which PostgreSQL alone is asked.
+health::topology plain_topology()
+{
+    auto t = sample_topology();
+    t.kind = health::cluster_kind::postgres;
+    t.lock = {};
+    t.cause = "pg-1 open for writes";
+    for (auto& m : t.members)
+    {
+        m.listed_seen = {};
+        m.word_seen.reset();
+        m.error.clear();
+        m.api_url.clear();
+        m.sql_seen = support::sample_now - std::chrono::milliseconds(90);
+        m.sql_in_recovery = m.role != health::member_role::primary;
+    }
+    t.members[2].sql_error = "Connection refused";
+    return t;
+}
+
+TEST_CASE("of a cluster without Patroni nothing is said of a lock and of REST")
+{
+    auto view = sample_view(plain_topology());
+    view.clusters[0].checks = {};
+    view.clusters[0].failures.clear();
+    const auto status = status_table(api("/api/v1/status", view));
+    CHECK(status.find("cluster main: primary pg-1, generation 7, seen 120 ms ago\n") == 0);
+    CHECK(
+        explain_text(api("/api/v1/explain/read", view)) ==
+        R"(listener read (role replica, cluster main): ready
+  pg-1  not routable (closed)  is-primary: is a primary
+                               role primary, state running, timeline 7, lag -
+                               SQL 90 ms ago (not in recovery)
+  pg-2  routable               running-replica: is a running replica
+                               role replica, state running, timeline 7, lag 16 kB
+                               SQL 90 ms ago (in recovery)
+  pg-3  not routable (keep)    silent: does not answer
+                               role replica, state running, timeline 7, lag -
+                               SQL silent, last 90 ms ago: Connection refused (in recovery)
+
+cluster main: primary pg-1, generation 7, seen 120 ms ago
+  last change: pg-1 open for writes
+)"
+    );
+}
+
 TEST_CASE("explain shows weights that are not 1, slow starts and backups that are not used")
 {
     auto view = sample_view();

@@ -353,7 +353,7 @@ TEST_CASE("keys of later versions are refused, never ignored and never called un
         CAPTURE(key);
         CHECK(problems_in(with_root(key + (": {}"))) == "f:3:1: '" + key + "'" + not_yet);
     }
-    for (const std::string key : {"postgres", "tcp"})
+    for (const std::string key : {"tcp"})
     {
         CAPTURE(key);
         CHECK(problems_in(with_cluster(key + (": x"))) == "f:3:1: '" + key + "'" + not_yet);
@@ -377,7 +377,7 @@ TEST_CASE("values and sections of later versions are refused where they stand")
         {with_root("admin: {bind: 'unix:/run/x'}"),
          "f:3:15: 'unix:' binds are not supported here by this version yet\n"},
         // No "missing key 'patroni'" on top.
-        {"clusters: {main: {postgres: {}}}\n" + sound_listener, "f:1:19: 'postgres'" + not_yet},
+        {"clusters: {main: {tcp: {}}}\n" + sound_listener, "f:1:19: 'tcp'" + not_yet},
     };
     for (const row& r : rows)
     {

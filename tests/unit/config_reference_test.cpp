@@ -124,6 +124,12 @@ settings full_settings()
     cluster.default_member.maxconn = 100;
     cluster.member_options["batman"] = {5, 50, 10, 30s, true};
     s.clusters.push_back(cluster);
+    cluster_settings plain;
+    plain.name = "plain";
+    plain.postgres.emplace();
+    plain.postgres->members = {{"batman", 5432}, {"robin", 5432}};
+    plain.postgres->sql.user = "rolegate";
+    s.clusters.push_back(plain);
     listener_settings listener;
     listener.name = "write";
     listener.bind = {{"*", 5432}};
@@ -146,6 +152,7 @@ TEST_SUITE_BEGIN("config/reference");
 TEST_CASE("the values of the reference are the defaults")
 {
     settings expected = full_settings();
+    expected.clusters.pop_back(); // of the other kind
     expected.clusters[0].patroni.tls.reset();
     expected.clusters[0].dcs.reset();
     expected.clusters[0].sql.reset();

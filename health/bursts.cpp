@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "health/bursts.hpp"
+
+#include <algorithm>
+
+namespace rolegate::health
+{
+
+namespace
+{
+
+using namespace std::chrono_literals;
+
+// After a hint the member is asked at fast_interval for this long. What it then says makes the
+// belief unsettled, or the hint was about nothing and the next one of its kind has to wait.
+constexpr auto length = 1s;
+constexpr std::chrono::milliseconds first_rest = 10s;
+constexpr std::chrono::milliseconds longest_rest = 80s; // doubled each time
+
+} // namespace
+
+bool bursts::may_begin(const std::string& member, std::uint64_t generation, time_point now) const
+{
+    if (runs(now))
+        return false;
+    const auto last = past_.find(member);
+    return last == past_.end() || now >= last->second.until + last->second.rest ||
+           generation != last->second.generation;
+}
+
+void bursts::begin(const std::string& member, std::uint64_t generation, time_point now)
+{
+    member_ = member;
+    until_ = now + length;
+    std::erase_if(past_, [now](const auto& b) { return now >= b.second.until + longest_rest; });
+    auto& b = past_[member];
+    const bool taught = b.rest == b.rest.zero() || b.generation != generation;
+    b = {until_, taught ? first_rest : std::min(2 * b.rest, longest_rest), generation};
+}
+
+} // namespace rolegate::health

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "health/restrain.hpp"
+
+namespace rolegate::health
+{
+
+namespace
+{
+
+using namespace std::chrono_literals;
+
+// A replica that served before a promotion may take this long to follow the new primary: one
+// loop_wait of Patroni (10 s) to notice, one to repair, and some slack; an operator's hand is not
+// faster.
+constexpr auto follow_grace = 30s;
+
+} // namespace
+
+void take_addresses(member& m, const std::map<std::string, address_list>& known)
+{
+    const auto found = known.find(m.host);
+    if (found == known.end())
+        return;
+    m.address = found->second.front();
+    m.other_addresses.assign(found->second.begin() + 1, found->second.end());
+}
+
+void close_unreachable(grant& g, const member& m)
+{
+    if (g.verdict != admission::open || (!m.address.empty() && m.port != 0))
+        return;
+    g = {
+        admission::keep,
+        "no-address",
+        m.host.empty() ? "its address is not known"
+                       : "its host name '" + m.host + "' has no address"};
+}
+
+grant follows_timeline(
+    const topology& now_believed, const member& m, grant g, bool was_open, time_point now
+)
+{
+    const auto highest = now_believed.highest_timeline;
+    if (g.verdict != admission::open || !m.timeline || *m.timeline >= highest)
+        return g;
+    if (was_open && now - now_believed.timeline_since <= follow_grace)
+        return g;
+    return {
+        admission::keep,
+        "old-timeline",
+        "is on timeline " + std::to_string(*m.timeline) + ", the primary on " +
+            std::to_string(highest)};
+}
+
+} // namespace rolegate::health

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// What holds for a member whatever the kind of its cluster: where it is, and what narrows a verdict
+// on it. Pure.
+#pragma once
+
+#include "health/address.hpp"
+#include "health/topology.hpp"
+
+#include <map>
+#include <string>
+
+namespace rolegate::health
+{
+
+// Where `m.host` is now; what is not resolved yet stays as it was.
+void take_addresses(member& m, const std::map<std::string, address_list>& known);
+
+// An open verdict needs somewhere to go.
+void close_unreachable(grant& g, const member& m);
+
+// A member that newly comes in must follow the present timeline: an old primary that returns may
+// hold rows nobody else has. One that served all along, `was_open`, gets time to follow.
+// `now_believed` already knows the highest timeline of this decision.
+[[nodiscard]] grant follows_timeline(
+    const topology& now_believed, const member& m, grant g, bool was_open, time_point now
+);
+
+} // namespace rolegate::health
