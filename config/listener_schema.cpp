@@ -5,6 +5,7 @@
 #include "config/quote.hpp"
 #include "config/units.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 namespace rolegate::config
@@ -43,7 +44,7 @@ void read_role(yaml_reader& in, const yaml_node& node, listener_role& out)
 {
     const auto word = in.choice(
         node,
-        {"primary", "replica", "read-write", "master"},
+        {"primary", "replica", "any", "read-write", "master"},
         {"leader",
          "standby-leader",
          "read-only",
@@ -51,12 +52,13 @@ void read_role(yaml_reader& in, const yaml_node& node, listener_role& out)
          "async",
          "quorum",
          "read-only-sync",
-         "read-only-quorum",
-         "any"}
+         "read-only-quorum"}
     );
+    if (!word)
+        return;
     // Patroni's /read-write and /master answer as /primary does.
-    if (word)
-        out = *word == "replica" ? listener_role::replica : listener_role::primary;
+    const auto known = std::ranges::find(role_words, *word, &config::word<listener_role>::text);
+    out = known == role_words.end() ? listener_role::primary : known->value;
 }
 
 void read_cluster_name(yaml_reader& in, const yaml_node& node, std::string& out)
@@ -234,7 +236,7 @@ listener_settings read_listener(yaml_reader& in, const yaml_node& node)
         },
         {"lag", "lag_time", "replication_state", "tags", "prefer", "fallback"}
     );
-    in.require(node, {"bind", "cluster", "role"});
+    in.require(node, {"bind", "cluster"}); // `role`: see settle_roles()
     return out;
 }
 

@@ -17,6 +17,7 @@ enum class listener_role
 {
     primary,
     replica,
+    any,
 };
 
 // How the members of a listener share new sessions; the words are HAProxy's.

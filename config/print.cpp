@@ -98,10 +98,47 @@ void print_members(yaml_writer& to, const cluster_settings& cluster)
         print_member(to, 3, as_key(name), member);
 }
 
-void print_cluster(yaml_writer& to, const cluster_settings& cluster)
+void print_check(yaml_writer& to, const http_check_settings& http)
+{
+    to.line(2, "check");
+    to.line(3, "http");
+    to.line(4, "method", http.method);
+    to.line(4, "uri", in_quotes(http.uri));
+    if (http.port != 0)
+        to.line(4, "port", std::to_string(http.port));
+    else
+        to.comment(4, "port: the member's own");
+    if (http.expect_status != 0)
+        to.line(4, "expect_status", std::to_string(http.expect_status));
+    else
+        to.comment(4, "expect_status: any of 2xx and 3xx");
+}
+
+void print_tcp(yaml_writer& to, const tcp_settings& tcp)
+{
+    const check_settings& check = tcp.check;
+    const auto print_or_inter = [&](const char* key, const std::optional<milliseconds>& value)
+    {
+        if (value)
+            to.line(3, key, format_duration(*value));
+        else
+            to.comment(3, std::string(key) + ": as inter");
+    };
+    to.line(2, "tcp");
+    to.line(3, "members", address_list(tcp.members));
+    to.line(3, "inter", format_duration(check.inter));
+    print_or_inter("fastinter", check.fastinter);
+    print_or_inter("downinter", check.downinter);
+    to.line(3, "rise", std::to_string(check.rise));
+    to.line(3, "fall", std::to_string(check.fall));
+    print_or_inter("timeout", check.timeout);
+    if (check.http)
+        print_check(to, *check.http);
+}
+
+void print_patroni(yaml_writer& to, const cluster_settings& cluster)
 {
     const patroni_settings& patroni = cluster.patroni;
-    to.line(1, as_key(cluster.name));
     to.line(2, "patroni");
     to.line(3, "members", address_list(patroni.members));
     to.line(3, "scope", in_quotes(patroni.scope));
@@ -127,6 +164,15 @@ void print_cluster(yaml_writer& to, const cluster_settings& cluster)
         to.comment(2, "stale_after: the cluster's ttl, else 10s");
     to.line(2, "on_dcs_loss", word_of(dcs_loss_words, cluster.on_dcs_loss));
     to.line(2, "on_stale", word_of(stale_action_words, cluster.on_stale));
+}
+
+void print_cluster(yaml_writer& to, const cluster_settings& cluster)
+{
+    to.line(1, as_key(cluster.name));
+    if (cluster.tcp)
+        print_tcp(to, *cluster.tcp);
+    else
+        print_patroni(to, cluster);
     print_members(to, cluster);
 }
 
@@ -185,7 +231,7 @@ void print_listener(yaml_writer& to, const listener_settings& listener)
     to.line(1, as_key(listener.name));
     to.line(2, "bind", address_list(listener.bind));
     to.line(2, "cluster", as_text(listener.cluster));
-    to.line(2, "role", listener.role == listener_role::primary ? "primary" : "replica");
+    to.line(2, "role", word_of(role_words, listener.role));
     to.line(2, "balance", word_of(balance_words, listener.balance));
     print_listener_limits(to, listener);
     to.line(2, "on_marked_down", word_of(marked_down_words, listener.on_marked_down));

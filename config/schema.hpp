@@ -22,6 +22,17 @@ namespace rolegate::config
 
 [[nodiscard]] sql_settings read_sql(yaml_reader& in, const yaml_node& node);
 
+[[nodiscard]] tcp_settings read_tcp(yaml_reader& in, const yaml_node& node);
+
+// nullopt: nothing that could be read stands there.
+[[nodiscard]] std::optional<http_check_settings> read_check(yaml_reader& in, const yaml_node& node);
+
+// What says something of Patroni or PostgreSQL, in a cluster that has `tcp`.
+void refuse_beside_tcp(yaml_reader& in, const yaml_node& cluster);
+
+// A listener needs `role`, unless its cluster has none to choose from. Both have been read.
+void settle_roles(yaml_reader& in, const yaml_node& root, settings& s);
+
 [[nodiscard]] listener_settings read_listener(yaml_reader& in, const yaml_node& node);
 
 [[nodiscard]] listener_tls read_listener_tls(yaml_reader& in, const yaml_node& node);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <string_view>
 #include <utility>
 
 namespace rolegate::config
@@ -103,9 +104,39 @@ void check_dcs(const cluster_settings& cluster, const std::string& path, finding
         );
 }
 
+void check_tcp(const cluster_settings& cluster, const std::string& cluster_path, findings& out)
+{
+    const tcp_settings& tcp = *cluster.tcp;
+    const std::string path = cluster_path + "/tcp";
+    if (tcp.members.empty())
+        out.push_back({{path + "/members"}, "at least one member is needed"});
+    check_repetition(tcp.members, path + "/members", "member", out);
+    if (tcp.check.fastinter && *tcp.check.fastinter > tcp.check.inter)
+        out.push_back(
+            {{path + "/fastinter", path + "/inter"},
+             "'fastinter' (" + format_duration(*tcp.check.fastinter) +
+                 ") is longer than 'inter' (" + format_duration(tcp.check.inter) + ")"}
+        );
+    // Patroni's members are discovered; these are all there are.
+    std::set<std::string> names;
+    for (const host_port& member : tcp.members)
+        names.insert(format_address(member));
+    const std::string options = cluster_path + "/member_options";
+    for (const auto& [name, member] : cluster.member_options)
+    {
+        if (!names.contains(name))
+            out.push_back(
+                {{options + "/" + name, options, path + "/members"},
+                 quoted(name) + " is none of the members of 'tcp', which are named HOST:PORT"}
+            );
+    }
+}
+
 void check_cluster(const cluster_settings& cluster, findings& out)
 {
     const std::string path = "clusters/" + cluster.name;
+    if (cluster.tcp)
+        return check_tcp(cluster, path, out);
     const std::string patroni_path = path + "/patroni";
     const patroni_settings& patroni = cluster.patroni;
 
@@ -155,6 +186,55 @@ void check_cluster_names(const settings& s, findings& out)
             {{"listeners/" + listener.name + "/cluster"},
              "unknown cluster " + quoted(listener.cluster) + hint}
         );
+    }
+}
+
+// Of a protocol that is not known nothing can be read, answered or ended.
+void check_listener_of_tcp(const listener_settings& listener, findings& out)
+{
+    const std::string path = "listeners/" + listener.name;
+    const auto refuse = [&](bool is_set, const std::string& key, const std::string& what)
+    {
+        if (is_set)
+            out.push_back({{path + key, path + "/cluster"}, what + " a cluster of kind 'tcp'"});
+    };
+    refuse(
+        listener.role != listener_role::any,
+        "/role",
+        "only 'role: any', which may be left out, goes with"
+    );
+    refuse(
+        listener.tls.mode == tls_mode::terminate, "/tls/mode", "'mode: terminate' does not go with"
+    );
+    refuse(
+        listener.server_tls.sslmode != sslmode::disable,
+        "/server_tls/sslmode",
+        "'server_tls' does not go with"
+    );
+    refuse(
+        listener.application_name_add_host,
+        "/application_name_add_host",
+        "'application_name_add_host' does not go with"
+    );
+}
+
+void check_listeners_and_clusters(const settings& s, findings& out)
+{
+    std::map<std::string_view, const cluster_settings*> by_name;
+    for (const cluster_settings& cluster : s.clusters)
+        by_name.emplace(cluster.name, &cluster);
+    for (const listener_settings& listener : s.listeners)
+    {
+        const auto found = by_name.find(listener.cluster);
+        if (found == by_name.end()) // reported already
+            continue;
+        if (found->second->tcp)
+            check_listener_of_tcp(listener, out);
+        else if (listener.role == listener_role::any)
+            out.push_back(
+                {{"listeners/" + listener.name + "/role"},
+                 "'role: any' is not supported by this version yet"}
+            );
     }
 }
 
@@ -242,6 +322,7 @@ std::vector<finding> validate(const settings& s)
     for (const listener_settings& listener : s.listeners)
         check_listener(listener, out);
     check_cluster_names(s, out);
+    check_listeners_and_clusters(s, out);
     check_binds(s, out);
     return out;
 }

@@ -37,6 +37,12 @@ inline constexpr std::array stale_action_words{
     word<stale_action>{"shutdown_sessions", stale_action::shutdown_sessions},
 };
 
+inline constexpr std::array role_words{
+    word<listener_role>{"primary", listener_role::primary},
+    word<listener_role>{"replica", listener_role::replica},
+    word<listener_role>{"any", listener_role::any},
+};
+
 inline constexpr std::array balance_words{
     word<balance_algorithm>{"roundrobin", balance_algorithm::roundrobin},
     word<balance_algorithm>{"leastconn", balance_algorithm::leastconn},

@@ -8,16 +8,11 @@
 namespace rolegate::health
 {
 
-namespace
-{
-
-std::string join(const std::string& host, std::uint16_t port)
+std::string address_text(const std::string& host, std::uint16_t port)
 {
     const bool ipv6 = host.find(':') != std::string::npos;
     return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
-
-} // namespace
 
 void endpoint_book::adopt(const cluster_listing& listing)
 {
@@ -78,7 +73,7 @@ std::size_t endpoint_book::index_of(const std::string& address) const
 // Returns endpoints_.size() when there are too many.
 std::size_t endpoint_book::add(const std::string& host, std::uint16_t port, bool tls, bool seed)
 {
-    const auto address = join(host, port);
+    const auto address = address_text(host, port);
     const auto at = index_of(address);
     if (at < endpoints_.size() || endpoints_.size() >= max_endpoints)
         return at;

@@ -24,6 +24,9 @@ struct endpoint_place
     std::string error; // of the last request; "" = it was answered
 };
 
+// HOST:PORT, with brackets around an IPv6 address.
+[[nodiscard]] std::string address_text(const std::string& host, std::uint16_t port);
+
 class endpoint_book
 {
 public:

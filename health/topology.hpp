@@ -92,6 +92,7 @@ struct topology
     std::string cluster;
     std::uint64_t generation = 0; // +1 whenever a grant, an address or the lock changes
     std::vector<member> members;  // by name
+    bool has_roles = true;        // false: any service, whose members are open for reads if at all
     lock_belief lock;
     dcs_link dcs;
     bool pause = false;

@@ -22,14 +22,14 @@ void cluster_record::on_topology(const health::topology& t, health::time_point n
 {
     note_primary(t, now);
     const auto* primary = t.primary();
-    log::line(log_level::info, "topology")
-        .add("cluster", t.cluster)
-        .add("generation", static_cast<std::int64_t>(t.generation))
-        .add("primary", primary ? log::quoted(primary->name) : "-")
-        .add("timeline", static_cast<std::int64_t>(t.highest_timeline))
-        .add("lock_source", t.lock.source)
-        .add("lock_reporter", t.lock.reporter)
-        .text("cause", t.cause);
+    log::line told(log_level::info, "topology");
+    told.add("cluster", t.cluster).add("generation", static_cast<std::int64_t>(t.generation));
+    if (t.has_roles)
+        told.add("primary", primary ? log::quoted(primary->name) : "-")
+            .add("timeline", static_cast<std::int64_t>(t.highest_timeline))
+            .add("lock_source", t.lock.source)
+            .add("lock_reporter", t.lock.reporter);
+    told.text("cause", t.cause);
 }
 
 void cluster_record::note_primary(const health::topology& t, health::time_point now)

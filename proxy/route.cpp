@@ -29,7 +29,7 @@ bool may_stay(
 {
     const auto* m = t.find(member);
     if (!m)
-        return role == config::listener_role::replica;
+        return role != config::listener_role::primary;
     return grant_for(role, *m).verdict != admission::closed;
 }
 

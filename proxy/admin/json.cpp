@@ -110,10 +110,11 @@ json::object cluster_object(const health::topology& t, time_point now)
     o["age_ms"] = age_ms(t.confirmed, now);
     o["stale"] = t.stale(now);
     o["stale_after_ms"] = t.stale_after.count();
+    o["has_roles"] = t.has_roles;
     o["pause"] = t.pause;
     o["highest_timeline"] = t.highest_timeline;
     o["system_identifier"] = or_null(t.system_identifier);
-    o["lock"] = lock_object(t, now);
+    o["lock"] = t.has_roles ? json::value(lock_object(t, now)) : json::value(nullptr);
     o["dcs"] = dcs_object(t.dcs, now);
     o["failsafe_mode"] = t.failsafe_mode;
     o["switchover"] = switchover_object(t.switchover);
@@ -146,8 +147,9 @@ json::object status_of(const process_view& view, const health::topology& t, cons
     o["name"] = m.name;
     o["host"] = m.host;
     o["port"] = m.port;
-    o["role"] = health::to_string(m.role);
-    o["state"] = health::to_string(m.state);
+    o["role"] = t.has_roles ? json::value(health::to_string(m.role)) : json::value(nullptr);
+    // Of one that is only checked: "UP", "UP 1/3", "DOWN" ... as HAProxy shows it.
+    o["state"] = t.has_roles ? json::value(health::to_string(m.state)) : or_null(m.state_text);
     o["timeline"] = or_null(m.timeline);
     o["lag_bytes"] = or_null(m.lag_bytes);
     o["listed"] = m.listed;
@@ -191,12 +193,14 @@ json::value sql_object(const health::member& m, time_point now)
     return o;
 }
 
-json::object evidence_of(const health::member& m, time_point now)
+json::object evidence_of(const health::topology& t, const health::member& m, time_point now)
 {
     json::object o;
-    o["role"] = health::to_string(m.role);
+    o["role"] = t.has_roles ? json::value(health::to_string(m.role)) : json::value(nullptr);
     o["state"] = health::to_string(m.state);
     o["state_text"] = or_null(m.state_text);
+    if (!t.has_roles)
+        o["check"] = m.state_text;
     o["timeline"] = or_null(m.timeline);
     o["lag_bytes"] = or_null(m.lag_bytes);
     o["listed"] = m.listed;
@@ -238,7 +242,7 @@ json::object verdict_of(
     o["rule"] = g.rule;
     o["reason"] = g.reason;
     o["share"] = share_object(l, m.name);
-    o["evidence"] = evidence_of(m, now);
+    o["evidence"] = evidence_of(t, m, now);
     return o;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/admin/readiness.hpp"
 
+#include "config/words.hpp"
 #include "proxy/route.hpp"
 
 #include <utility>
@@ -124,7 +125,7 @@ std::string reason_of(const health::topology& t, const health::member& m, health
 
 std::string_view role_word(listener_role role) noexcept
 {
-    return role == listener_role::primary ? "primary" : "replica";
+    return std::ranges::find(config::role_words, role, &config::word<listener_role>::value)->text;
 }
 
 std::int64_t ms_between(health::time_point from, health::time_point to) noexcept

@@ -24,7 +24,7 @@ SETTINGS = ("config/settings.hpp", "config/*_settings.hpp", "config/places.hpp")
 # No I/O, no clock, no threads: tested in milliseconds and fuzzed.
 PURE = (
     *SETTINGS, "config/units.*",
-    "health/decide.*", "health/doubt.*", "health/heard.*", "health/lock.*", "health/dcs/guard.*", "health/schedule.*", "health/topology.*",
+    "health/check_count.*", "health/decide.*", "health/doubt.*", "health/heard.*", "health/lock.*", "health/dcs/guard.*", "health/schedule.*", "health/topology.*",
     "health/member.*", "health/evidence.*", "health/scene.*", "health/writer.*", "health/reader.*",
     "health/patroni/*_body.*", "health/patroni/json_fields.*",
     "health/dcs/base64.*", "health/dcs/cluster_keys.*", "health/dcs/conn_url.*",

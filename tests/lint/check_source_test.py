@@ -90,6 +90,7 @@ BAD = [
     ("pure", "health/writer.cpp", "#include <boost/asio/post.hpp>\n"),
     ("pure", "health/reader.cpp", "#include <boost/asio/post.hpp>\n"),
     ("pure", "health/doubt.cpp", "#include <boost/asio/post.hpp>\n"),
+    ("pure", "health/check_count.cpp", "#include <boost/asio/steady_timer.hpp>\n"),
     ("pure", "health/heard.cpp", "#include <boost/asio/post.hpp>\n"),
     ("pure", "health/dcs/guard.hpp", "#pragma once\n#include <boost/asio/post.hpp>\n"),
     ("pure", "health/dcs/base64.cpp", "#include <boost/beast/core.hpp>\n"),

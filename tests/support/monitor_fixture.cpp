@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "tests/support/monitor_fixture.hpp"
 
+#include "health/cluster_monitor.hpp"
 #include "health/monitor.hpp"
 
 #include <boost/asio/post.hpp>
@@ -75,12 +76,13 @@ void make_monitor(const config::cluster_settings& settings)
 
 struct running_monitor::engine
 {
-    engine(const config::cluster_settings& settings, recorder& to) : monitor(control, settings, to)
+    engine(const config::cluster_settings& settings, recorder& to)
+        : monitor(health::make_monitor(control, settings, to))
     {
     }
 
     boost::asio::io_context control{1};
-    health::monitor monitor;
+    std::unique_ptr<health::cluster_monitor> monitor;
     std::atomic<bool> ended{false};
     std::thread thread;
 };
@@ -88,7 +90,7 @@ struct running_monitor::engine
 running_monitor::running_monitor(const config::cluster_settings& settings)
     : engine_(std::make_unique<engine>(settings, seen_))
 {
-    engine_->monitor.start();
+    engine_->monitor->start();
     engine_->thread = std::thread(
         [&e = *engine_]
         {
@@ -108,13 +110,13 @@ running_monitor::~running_monitor()
 void running_monitor::hint(const std::string& member, health::life_sign seen)
 {
     boost::asio::post(
-        engine_->control, [&m = engine_->monitor, member, seen] { m.hint(member, seen); }
+        engine_->control, [&m = *engine_->monitor, member, seen] { m.hint(member, seen); }
     );
 }
 
 void running_monitor::stop()
 {
-    boost::asio::post(engine_->control, [&m = engine_->monitor] { m.stop(); });
+    boost::asio::post(engine_->control, [&m = *engine_->monitor] { m.stop(); });
 }
 
 bool running_monitor::ended() const

@@ -341,7 +341,7 @@ TEST_CASE("keys of later versions are refused, never ignored and never called un
         CAPTURE(key);
         CHECK(problems_in(with_root(key + (": {}"))) == "f:3:1: '" + key + "'" + not_yet);
     }
-    for (const std::string key : {"postgres", "tcp", "address_map"})
+    for (const std::string key : {"postgres", "address_map"})
     {
         CAPTURE(key);
         CHECK(problems_in(with_cluster(key + (": x"))) == "f:3:1: '" + key + "'" + not_yet);
