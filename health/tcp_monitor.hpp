@@ -43,7 +43,7 @@ private:
         boost::asio::steady_timer timer;
         time_point next{}; // not while one is under way
         time_point ended{};
-        std::string address; // that was checked last
+        std::string address = {}; // that was checked last
     };
 
     boost::asio::awaitable<void> follow(checks& c);

@@ -4,7 +4,6 @@
 import pytest
 
 from clients import write_row
-from conftest import TTL
 from demo.node import stop_all
 from demo.processes import wait_until
 from demo.writer import CREATE
@@ -65,7 +64,7 @@ def test_a2_patroni_finds_etcd_when_one_member_is_down(cluster, etcd_proxy, role
     for node in cluster.nodes:
         # Longer than the lease lasts: it was renewed.
         wait_until(f"{node.name} goes on reading etcd",
-                   lambda: last_seen(node) > seen[node.name] + TTL + 2, 60)   # noqa: B023
+                   lambda: last_seen(node) > seen[node.name] + cluster.settings.ttl + 2, 60)   # noqa: B023
     assert cluster.leader() is leader and leader.status()["timeline"] == timeline
     write_row(cluster, rolegate, "with-two-members-of-etcd")
 

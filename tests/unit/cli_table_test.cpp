@@ -9,6 +9,7 @@
 
 using namespace rolegate;
 using namespace rolegate::proxy::cli;
+using namespace std::chrono_literals;
 using support::sample_topology;
 using support::sample_view;
 

@@ -94,7 +94,7 @@ logs: {}
         "f:11:36: unknown cluster 'mian', did you mean 'main'?\n"
         "f:11:42: unknown key 'rolle', did you mean 'role'?\n"
         "f:13:11: listener 'read' cannot bind '127.0.0.1:5432': listener 'write' binds '*:5432'\n"
-        "f:15:11: expected one of primary, replica, read-write, master, got 'relica', did you mean "
+        "f:15:11: expected one of primary, replica, any, read-write, master, got 'relica', did you mean "
         "'replica'?\n"
         "f:16:18: expected a whole number, got 'many'\n"
         "f:17:5: duplicate key 'queue', first on line 16\n"
