@@ -110,7 +110,7 @@ TEST_SUITE("tcp monitor")
         server.listen();
         REQUIRE(is(monitor, server.port(), admission::open));
 
-        CHECK(server.accepted() >= accepted + 2);
+        CHECK(run_until([&] { return server.accepted() >= accepted + 2; }));
         CHECK(monitor.seen().latest()->generation == before + 2);
         CHECK_FALSE(monitor.seen().generation_shrank());
     }
@@ -136,6 +136,7 @@ TEST_SUITE("tcp monitor")
         running_monitor monitor(settings);
         REQUIRE(is(monitor, server.port(), admission::open));
 
+        REQUIRE(run_until([&] { return server.accepted() == 1; }));
         monitor.hint(name_of(server.port()), life_sign::ended);
         monitor.hint("nobody", life_sign::refused);
         server.refuse();
@@ -268,8 +269,14 @@ TEST_SUITE("tcp monitor")
         running_monitor monitor(settings);
         REQUIRE(is(monitor, server.port(), admission::open));
 
-        const auto asked = server.received();
-        const std::string text(reinterpret_cast<const char*>(asked.data()), asked.size());
+        std::string text;
+        const auto is_whole = [&]
+        {
+            const auto asked = server.received();
+            text.assign(reinterpret_cast<const char*>(asked.data()), asked.size());
+            return text.ends_with("\r\n\r\n");
+        };
+        CHECK(run_until(is_whole));
         CHECK(text.starts_with("HEAD /replica?lag=1MB HTTP/1.1\r\nHost: 127.0.0.1\r\n"));
         CHECK(text.find("Connection: close\r\n") != text.npos);
     }
