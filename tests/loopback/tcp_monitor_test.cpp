@@ -145,7 +145,6 @@ TEST_SUITE("tcp monitor")
         // The first bad check makes the next ones come at fastinter as well.
         CHECK(is(monitor, server.port(), admission::closed));
         CHECK(bad_checks(monitor) == 3);
-        // Two of them were before the last hint if at all; the first one opened it.
         CHECK(server.accepted() == 1);
     }
 
