@@ -142,11 +142,14 @@ cluster_settings read_cluster(yaml_reader& in, const yaml_node& node)
     cluster_settings out;
     out.name = node.key;
     const yaml_node* member_options = nullptr;
+    const yaml_node* check = nullptr;
     in.map(
         node,
         {
             {"patroni", [&](const yaml_node& v) { read_patroni(in, v, out.patroni); }},
             {"postgres", [&](const yaml_node& v) { out.postgres = read_postgres(in, v); }},
+            {"tcp", [&](const yaml_node& v) { out.tcp = read_tcp(in, v); }},
+            {"check", [&](const yaml_node& v) { check = &v; }},
             {"dcs", [&](const yaml_node& v) { out.dcs = read_dcs(in, v); }},
             {"sql", [&](const yaml_node& v) { out.sql = read_sql(in, v); }},
             {"stale_after", [&](const yaml_node& v) { read_stale_after(in, v, out.stale_after); }},
@@ -157,12 +160,19 @@ cluster_settings read_cluster(yaml_reader& in, const yaml_node& node)
             {"default_member",
              [&](const yaml_node& v) { read_member_settings(in, v, out.default_member); }},
             {"member_options", [&](const yaml_node& v) { member_options = &v; }},
-        },
-        {"tcp"}
+        }
     );
     // Only now: `default_member` may stand below.
     if (member_options != nullptr)
         read_member_options(in, *member_options, out);
+    if (check != nullptr && out.tcp)
+        out.tcp->check.http = read_check(in, *check);
+    else if (check != nullptr)
+        in.fail(
+            *check, check->key_at, "'check' is supported beside 'tcp' only by this version yet"
+        );
+    if (out.tcp)
+        refuse_beside_tcp(in, node);
     require_members(in, node);
     if (out.postgres)
         refuse_beside_postgres(in, node);

@@ -122,7 +122,7 @@ struct check_settings
     std::optional<milliseconds> downinter; // while it is down; unset: inter
     unsigned rise = 2;                     // good checks in a row until a member that is down is up
     unsigned fall = 3;                     // bad checks in a row until one that is up is down
-    std::optional<milliseconds> timeout;   // of one check; unset: as long as the pause behind it
+    std::optional<milliseconds> timeout;   // of one check, all in all; unset: inter
     std::optional<http_check_settings> http;
 
     friend bool operator==(const check_settings&, const check_settings&) = default;

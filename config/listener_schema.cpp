@@ -5,6 +5,7 @@
 #include "config/quote.hpp"
 #include "config/units.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 namespace rolegate::config
@@ -223,7 +224,7 @@ listener_settings read_listener(yaml_reader& in, const yaml_node& node)
              [&](const yaml_node& v) { in.boolean(v, out.application_name_add_host); }},
         }
     );
-    in.require(node, {"bind", "cluster", "role"});
+    in.require(node, {"bind", "cluster"}); // `role`: see settle_roles()
     return out;
 }
 

@@ -124,6 +124,44 @@ void print_address_map(yaml_writer& to, const address_map& map)
         to.line(4, as_key(said), in_quotes(format_target(target)));
 }
 
+void print_check(yaml_writer& to, const http_check_settings& http)
+{
+    to.line(2, "check");
+    to.line(3, "http");
+    to.line(4, "method", http.method);
+    to.line(4, "uri", in_quotes(http.uri));
+    if (http.port != 0)
+        to.line(4, "port", std::to_string(http.port));
+    else
+        to.comment(4, "port: the member's own");
+    if (http.expect_status != 0)
+        to.line(4, "expect_status", std::to_string(http.expect_status));
+    else
+        to.comment(4, "expect_status: any of 2xx and 3xx");
+}
+
+void print_tcp(yaml_writer& to, const tcp_settings& tcp)
+{
+    const check_settings& check = tcp.check;
+    const auto print_or_inter = [&](const char* key, const std::optional<milliseconds>& value)
+    {
+        if (value)
+            to.line(3, key, format_duration(*value));
+        else
+            to.comment(3, std::string(key) + ": as inter");
+    };
+    to.line(2, "tcp");
+    to.line(3, "members", address_list(tcp.members));
+    to.line(3, "inter", format_duration(check.inter));
+    print_or_inter("fastinter", check.fastinter);
+    print_or_inter("downinter", check.downinter);
+    to.line(3, "rise", std::to_string(check.rise));
+    to.line(3, "fall", std::to_string(check.fall));
+    print_or_inter("timeout", check.timeout);
+    if (check.http)
+        print_check(to, *check.http);
+}
+
 void print_patroni(yaml_writer& to, const patroni_settings& patroni)
 {
     to.line(2, "patroni");
@@ -144,9 +182,9 @@ void print_patroni(yaml_writer& to, const patroni_settings& patroni)
     }
 }
 
-void print_cluster(yaml_writer& to, const cluster_settings& cluster)
+// What is asked of members and when the view is too old; what is only checked has neither.
+void print_sources(yaml_writer& to, const cluster_settings& cluster)
 {
-    to.line(1, as_key(cluster.name));
     if (cluster.postgres)
         print_postgres(to, *cluster.postgres);
     else
@@ -165,6 +203,15 @@ void print_cluster(yaml_writer& to, const cluster_settings& cluster)
     if (!cluster.postgres)
         to.line(2, "on_dcs_loss", word_of(dcs_loss_words, cluster.on_dcs_loss));
     to.line(2, "on_stale", word_of(stale_action_words, cluster.on_stale));
+}
+
+void print_cluster(yaml_writer& to, const cluster_settings& cluster)
+{
+    to.line(1, as_key(cluster.name));
+    if (cluster.tcp)
+        print_tcp(to, *cluster.tcp);
+    else
+        print_sources(to, cluster);
     print_members(to, cluster);
 }
 

@@ -124,6 +124,7 @@ settings read_settings(yaml_reader& in, const yaml_node& root)
         {"default_member", "member_options"}
     );
     in.require(root, {"clusters", "listeners"});
+    settle_roles(in, root, out);
     return out;
 }
 

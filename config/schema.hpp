@@ -31,6 +31,17 @@ void refuse_beside_postgres(yaml_reader& in, const yaml_node& cluster);
 
 void read_address_map(yaml_reader& in, const yaml_node& node, address_map& out);
 
+[[nodiscard]] tcp_settings read_tcp(yaml_reader& in, const yaml_node& node);
+
+// nullopt: nothing that could be read stands there.
+[[nodiscard]] std::optional<http_check_settings> read_check(yaml_reader& in, const yaml_node& node);
+
+// What says something of Patroni or PostgreSQL, in a cluster that has `tcp`.
+void refuse_beside_tcp(yaml_reader& in, const yaml_node& cluster);
+
+// A listener needs `role`, unless its cluster has none to choose from. Both have been read.
+void settle_roles(yaml_reader& in, const yaml_node& root, settings& s);
+
 [[nodiscard]] listener_settings read_listener(yaml_reader& in, const yaml_node& node);
 
 // Parts of what a listener demands of members.

@@ -2,6 +2,7 @@
 #include "config/validate.hpp"
 
 #include "config/address.hpp"
+#include "config/fit.hpp"
 #include "config/quote.hpp"
 #include "config/suggest.hpp"
 #include "config/units.hpp"
@@ -10,14 +11,13 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <string_view>
 #include <utility>
 
 namespace rolegate::config
 {
 namespace
 {
-
-using findings = std::vector<finding>;
 
 // `path` is that of the list, `what` one of its items.
 void check_repetition(
@@ -49,33 +49,6 @@ template <typename T> void check_key_pair(const T& tls, const std::string& path,
         out.push_back({{cert, key}, "'cert' needs 'key' beside it"});
     if (tls.cert.empty() && !tls.key.empty())
         out.push_back({{key, cert}, "'key' needs 'cert' beside it"});
-}
-
-// Patroni ignores what does not fit the role; here somebody has taken one for the other.
-void check_demand(const listener_settings& listener, findings& out)
-{
-    const std::string path = "listeners/" + listener.name + "/";
-    const std::string role = "'role: " + word_of(listener_role_words, listener.role) + "'";
-    const auto refuse = [&](bool is_set, const char* key, const std::string& why)
-    {
-        if (is_set)
-            out.push_back({{path + key, path + "role"}, quoted(key) + why});
-    };
-    if (is_leader_only(listener.role))
-    {
-        const std::string why = " means nothing beside " + role + ": there is one such member";
-        refuse(listener.lag.has_value(), "lag", why);
-        refuse(listener.lag_time.has_value(), "lag_time", why);
-        refuse(!listener.replication_state.empty(), "replication_state", why);
-        refuse(!listener.tags.empty(), "tags", why);
-        refuse(!listener.prefer_tags.empty(), "prefer", why);
-    }
-    if (!is_replica_only(listener.role))
-        refuse(
-            listener.fallback_primary,
-            "fallback",
-            " contradicts " + role + ", which leads to the primary anyway"
-        );
 }
 
 void check_listener(const listener_settings& listener, findings& out)
@@ -175,11 +148,41 @@ void check_postgres(const cluster_settings& cluster, findings& out)
     check_stale_after(cluster, path, "postgres", cluster.postgres->interval, out);
 }
 
+void check_tcp(const cluster_settings& cluster, const std::string& cluster_path, findings& out)
+{
+    const tcp_settings& tcp = *cluster.tcp;
+    const std::string path = cluster_path + "/tcp";
+    if (tcp.members.empty())
+        out.push_back({{path + "/members"}, "at least one member is needed"});
+    check_repetition(tcp.members, path + "/members", "member", out);
+    if (tcp.check.fastinter && *tcp.check.fastinter > tcp.check.inter)
+        out.push_back(
+            {{path + "/fastinter", path + "/inter"},
+             "'fastinter' (" + format_duration(*tcp.check.fastinter) +
+                 ") is longer than 'inter' (" + format_duration(tcp.check.inter) + ")"}
+        );
+    // Patroni's members are discovered; these are all there are.
+    std::set<std::string> names;
+    for (const host_port& member : tcp.members)
+        names.insert(format_address(member));
+    const std::string options = cluster_path + "/member_options";
+    for (const auto& [name, member] : cluster.member_options)
+    {
+        if (!names.contains(name))
+            out.push_back(
+                {{options + "/" + name, options, path + "/members"},
+                 quoted(name) + " is none of the members of 'tcp', which are named HOST:PORT"}
+            );
+    }
+}
+
 void check_cluster(const cluster_settings& cluster, findings& out)
 {
     if (cluster.postgres)
         return check_postgres(cluster, out);
     const std::string path = "clusters/" + cluster.name;
+    if (cluster.tcp)
+        return check_tcp(cluster, path, out);
     const std::string patroni_path = path + "/patroni";
     const patroni_settings& patroni = cluster.patroni;
 
@@ -224,6 +227,20 @@ void check_cluster_names(const settings& s, findings& out)
             {{"listeners/" + listener.name + "/cluster"},
              "unknown cluster " + quoted(listener.cluster) + hint}
         );
+    }
+}
+
+void check_listeners_and_clusters(const settings& s, findings& out)
+{
+    std::map<std::string_view, const cluster_settings*> by_name;
+    for (const cluster_settings& cluster : s.clusters)
+        by_name.emplace(cluster.name, &cluster);
+    for (const listener_settings& listener : s.listeners)
+    {
+        const auto found = by_name.find(listener.cluster);
+        if (found == by_name.end()) // reported already
+            continue;
+        check_fit(listener, *found->second, out);
     }
 }
 
@@ -311,6 +328,7 @@ std::vector<finding> validate(const settings& s)
     for (const listener_settings& listener : s.listeners)
         check_listener(listener, out);
     check_cluster_names(s, out);
+    check_listeners_and_clusters(s, out);
     check_binds(s, out);
     return out;
 }

@@ -3,6 +3,7 @@
 
 #include "health/monitor.hpp"
 #include "health/postgres/monitor.hpp"
+#include "health/tcp_monitor.hpp"
 
 #include <utility>
 
@@ -18,6 +19,8 @@ std::unique_ptr<cluster_monitor> make_monitor(
 {
     if (settings.postgres)
         return std::make_unique<postgres::monitor>(control, settings, std::move(demands), to);
+    if (settings.tcp)
+        return std::make_unique<tcp_monitor>(control, settings, std::move(demands), to);
     return std::make_unique<monitor>(control, settings, std::move(demands), to);
 }
 

@@ -76,8 +76,10 @@ void take_head(http_answer& a, const parser& from)
 // of stream.
 std::string text_of(const http_request& r, const std::string& host)
 {
-    std::string text = r.body.empty() ? "GET " : "POST ";
-    text += r.path + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: rolegate\r\n";
+    std::string text = r.method;
+    if (text.empty())
+        text = r.body.empty() ? "GET" : "POST";
+    text += " " + r.path + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: rolegate\r\n";
     if (r.last)
         text += "Connection: close\r\n";
     if (!r.authorization.empty())

@@ -31,7 +31,8 @@ struct http_target
 struct http_request
 {
     std::string path;
-    std::string body;          // not empty: POST, as JSON
+    std::string method;        // "" = GET, or POST with a body
+    std::string body;          // as JSON
     std::string authorization; // "" = no such header
     bool last = false;         // the server may close behind its answer
     // A longer body is an error. No answer of Patroni's or of etcd's comes near: a member takes

@@ -17,7 +17,7 @@ struct check
     std::string cluster;
     std::string member;      // the member's name, or the address before it is known
     std::string address;     // HOST:PORT of what was asked
-    const char* source = ""; // "rest", "etcd3", "etcd", "sql"
+    const char* source = ""; // "rest", "etcd3", "etcd", "sql", "tcp", "http"
     std::string path;        // what was asked: "/patroni", "leader", ...
     std::string error;       // "" = a usable answer
     std::chrono::duration<double> took{};

@@ -74,7 +74,16 @@ const char* to_string(admission a) noexcept
 
 const char* to_string(cluster_kind k) noexcept
 {
-    return k == cluster_kind::postgres ? "postgres" : "patroni";
+    switch (k)
+    {
+    case cluster_kind::patroni:
+        break;
+    case cluster_kind::postgres:
+        return "postgres";
+    case cluster_kind::tcp:
+        return "tcp";
+    }
+    return "patroni";
 }
 
 const member* topology::find(std::string_view name) const noexcept

@@ -120,6 +120,7 @@ enum class cluster_kind
 {
     patroni,  // its leader lock and its members' words
     postgres, // streaming replication without Patroni: PostgreSQL's own words
+    tcp,      // any service, whose members are open for reads if at all: checks
 };
 
 [[nodiscard]] const char* to_string(cluster_kind k) noexcept;
@@ -159,6 +160,9 @@ struct topology
 
     // The member whose write verdict is open; nullptr while there is none.
     [[nodiscard]] const member* primary() const noexcept;
+
+    // Else its members are only up or down.
+    [[nodiscard]] bool has_roles() const noexcept { return kind != cluster_kind::tcp; }
 
     [[nodiscard]] bool stale(time_point now) const noexcept
     {

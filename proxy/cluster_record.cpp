@@ -23,10 +23,10 @@ void cluster_record::on_topology(const health::topology& t, health::time_point n
     note_primary(t, now);
     const auto* primary = t.primary();
     log::line line(log_level::info, "topology");
-    line.add("cluster", t.cluster)
-        .add("generation", static_cast<std::int64_t>(t.generation))
-        .add("primary", primary ? log::quoted(primary->name) : "-")
-        .add("timeline", static_cast<std::int64_t>(t.highest_timeline));
+    line.add("cluster", t.cluster).add("generation", static_cast<std::int64_t>(t.generation));
+    if (t.has_roles())
+        line.add("primary", primary ? log::quoted(primary->name) : "-")
+            .add("timeline", static_cast<std::int64_t>(t.highest_timeline));
     if (t.kind == health::cluster_kind::patroni)
         line.add("lock_source", t.lock.source).add("lock_reporter", t.lock.reporter);
     line.text("cause", t.cause);

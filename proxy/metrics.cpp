@@ -197,8 +197,9 @@ void add_members(families& out, const process_view& view)
         {
             using enum health::member_role;
             const label_list labels{{"cluster", c.topology->cluster}, {"member", m.name}};
-            for (const auto r : {primary, replica, standby_leader, unknown})
-                role.add(with(labels, "role", health::to_string(r)), m.role == r ? 1.0 : 0.0);
+            if (c.topology->has_roles())
+                for (const auto r : {primary, replica, standby_leader, unknown})
+                    role.add(with(labels, "role", health::to_string(r)), m.role == r ? 1.0 : 0.0);
             if (m.lag_bytes)
                 lag.add(labels, static_cast<double>(*m.lag_bytes));
             if (m.timeline)

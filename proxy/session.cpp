@@ -95,6 +95,8 @@ asio::awaitable<bool> session::establish()
 {
     if (!co_await meet_client())
         co_return false;
+    if (is_any_protocol())
+        co_return co_await open_any_protocol();
     for (;;)
     {
         if (!co_await read_packet())
@@ -213,6 +215,17 @@ asio::awaitable<bool> session::start_up()
     }
     const auto answer_bytes = pgwire::bytes(answer);
     co_return co_await tell_client(answer_bytes);
+}
+
+// Not a byte is read before there is a server: it may be the one that speaks first.
+asio::awaitable<bool> session::open_any_protocol()
+{
+    clear_deadline();
+    end_handshake();
+    const bool reached = co_await reach_server();
+    if (reached)
+        visit_.connected();
+    co_return reached;
 }
 
 // TLS from the first byte: nothing of it can be read or answered here.

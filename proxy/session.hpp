@@ -102,6 +102,7 @@ private:
 
     awaitable<void> run();
     awaitable<bool> establish();
+    awaitable<bool> open_any_protocol();
     awaitable<bool> start_up();
     awaitable<bool> negotiate();
     awaitable<bool> pass_on_unread();
@@ -117,6 +118,7 @@ private:
     awaitable<void> forward_cancel();
     [[nodiscard]] std::optional<std::byte> early_byte();
     [[nodiscard]] bool ends_tls() const noexcept;
+    [[nodiscard]] bool is_any_protocol() const noexcept;
 
     awaitable<bool> reach_server();
     awaitable<bool> hold_for(hold::turn why, time_point until);

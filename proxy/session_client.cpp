@@ -46,6 +46,11 @@ bool session::ends_tls() const noexcept
     return listener_.settings.tls.mode == config::tls_mode::terminate;
 }
 
+bool session::is_any_protocol() const noexcept
+{
+    return listener_.cluster_settings.tcp.has_value();
+}
+
 // What must be known before a word is exchanged: who it is, and whether it may be here.
 asio::awaitable<bool> session::meet_client()
 {

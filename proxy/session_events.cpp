@@ -171,6 +171,9 @@ int session::watched_client() noexcept
 
 void session::on_client_gone(time_point now)
 {
+    // What it has said before it closed its side may be all it has to say; it waits for the answer.
+    if (is_any_protocol() && early_byte())
+        return;
     if (opening_->waiting)
         return end(errc::client_gone);
     if (std::exchange(opening_->client_left, true))

@@ -150,8 +150,9 @@ json::object status_of(const process_view& view, const health::topology& t, cons
     o["name"] = m.name;
     o["host"] = m.host;
     o["port"] = m.port;
-    o["role"] = health::to_string(m.role);
-    o["state"] = health::to_string(m.state);
+    o["role"] = t.has_roles() ? json::value(health::to_string(m.role)) : json::value(nullptr);
+    // Of one that is only checked: "UP", "UP 1/3", "DOWN" ... as HAProxy shows it.
+    o["state"] = t.has_roles() ? json::value(health::to_string(m.state)) : or_null(m.state_text);
     o["timeline"] = or_null(m.timeline);
     o["lag_bytes"] = or_null(m.lag_bytes);
     o["listed"] = m.listed;
@@ -195,12 +196,14 @@ json::value sql_object(const health::member& m, time_point now)
     return o;
 }
 
-json::object evidence_of(const health::member& m, time_point now)
+json::object evidence_of(const health::topology& t, const health::member& m, time_point now)
 {
     json::object o;
-    o["role"] = health::to_string(m.role);
+    o["role"] = t.has_roles() ? json::value(health::to_string(m.role)) : json::value(nullptr);
     o["state"] = health::to_string(m.state);
     o["state_text"] = or_null(m.state_text);
+    if (!t.has_roles())
+        o["check"] = m.state_text;
     o["timeline"] = or_null(m.timeline);
     o["lag_bytes"] = or_null(m.lag_bytes);
     o["lag_time_ms"] = m.lag_time ? json::value(m.lag_time->count()) : json::value(nullptr);
@@ -250,7 +253,7 @@ json::object verdict_of(
     o["reason"] = g.reason;
     o["preferred"] = g.preferred;
     o["share"] = share_object(l, m.name);
-    o["evidence"] = evidence_of(m, now);
+    o["evidence"] = evidence_of(t, m, now);
     return o;
 }
 

@@ -42,13 +42,18 @@ bool has_patroni(const json::value& kind)
 }
 
 // "cluster main: primary pg-1, lock held by pg-1 for 2 h (etcd3, 17.3 s left), generation 7, ..."
+// Where members are only checked: "cluster etcd: no roles, generation 7, ..."
 std::string cluster_line(const json::key_value_pair& entry)
 {
     const auto& c = entry.value();
     const auto primary = text_at(c, "primary");
-    auto line = "cluster " + key_text(entry) + ": " +
-                (primary == "-" ? "no primary" : "primary " + primary);
-    if (has_patroni(at(c, "kind")))
+    const auto& kind = at(c, "kind");
+    auto line = "cluster " + key_text(entry) + ": ";
+    if (kind == "tcp")
+        line += "no roles";
+    else
+        line += primary == "-" ? "no primary" : "primary " + primary;
+    if (has_patroni(kind))
         line += ", " + lock_text(at(c, "lock"));
     line += ", generation " + text_at(c, "generation");
     if (at(c, "age_ms").is_null())
@@ -110,6 +115,8 @@ std::string listener_table(const json::value& status)
 // What the member is, by the newest of its sources.
 std::string state_line(const json::value& e)
 {
+    if (!at(e, "check").is_null())
+        return "check " + text_at(e, "check");
     const auto state =
         at(e, "state_text").is_null() ? text_at(e, "state") : text_at(e, "state_text");
     return "role " + text_at(e, "role") + ", state " + state + ", timeline " +
@@ -134,9 +141,20 @@ std::string sql_text(const json::value& sql)
     return out;
 }
 
+// "checked 120 ms ago", "checked 120 ms ago: connect: Connection refused"
+std::string check_text(const json::value& e)
+{
+    if (at(e, "word_age_ms").is_null())
+        return "never checked";
+    const auto line = "checked " + duration_at(e, "word_age_ms") + " ago";
+    return at(e, "error").is_null() ? line : line + ": " + text_at(e, "error");
+}
+
 // "REST 120 ms ago; SQL 90 ms ago (in recovery); listed 80 ms ago"
 std::string sources_line(const json::value& e, bool patroni)
 {
+    if (!at(e, "check").is_null())
+        return check_text(e);
     if (!patroni)
         return at(e, "sql").is_null() ? "SQL never heard" : sql_text(at(e, "sql"));
     auto line = "REST " + heard_text(at(e, "word_age_ms"), at(e, "error"));

@@ -100,6 +100,7 @@ BAD = [
     ("pure", "health/postgres/decide.cpp", "#include <boost/asio/steady_timer.hpp>\n"),
     ("pure", "health/postgres/evidence.cpp", "#include <libpq-fe.h>\n"),
     ("pure", "health/postgres/writer.cpp", "#include <boost/asio/post.hpp>\n"),
+    ("pure", "health/check_count.cpp", "#include <boost/asio/steady_timer.hpp>\n"),
     ("pure", "health/heard.cpp", "#include <boost/asio/post.hpp>\n"),
     ("pure", "health/dcs/guard.hpp", "#pragma once\n#include <boost/asio/post.hpp>\n"),
     ("pure", "health/dcs/base64.cpp", "#include <boost/beast/core.hpp>\n"),

@@ -9,6 +9,7 @@
 
 using namespace rolegate;
 using namespace rolegate::proxy::cli;
+using namespace std::chrono_literals;
 using support::sample_topology;
 using support::sample_view;
 
@@ -225,6 +226,58 @@ TEST_CASE("explain says that a listener is paused")
             "listener read (role replica, cluster main): ready; PAUSED, new clients are held by an "
             "operator\n")
     );
+}
+
+// Two members, one of which is down.
+proxy::process_view service_view()
+{
+    health::topology t;
+    t.cluster = "etcd";
+    t.generation = 3;
+    t.kind = rolegate::health::cluster_kind::tcp;
+    t.confirmed = support::sample_now - 120ms;
+    for (const bool up : {true, false})
+    {
+        auto& m = t.members.emplace_back();
+        m.name = up ? "10.0.0.1:2379" : "10.0.0.2:2379";
+        m.word_seen = support::sample_now - 120ms;
+        m.state_text = up ? "UP 2/3" : "DOWN";
+        m.error = "connect: Connection refused";
+        m.read.verdict = up ? health::admission::open : health::admission::closed;
+        m.read.rule = up ? "check-passed" : "check-failed";
+        m.read.reason = (up ? "1 of 3 checks failed: " : "3 of 3 checks failed: ") + m.error;
+    }
+    proxy::process_view v = sample_view(std::move(t));
+    v.clusters[0].checks = {};
+    v.clusters[0].failures.clear();
+    v.listeners.clear();
+    v.listeners.push_back(support::sample_listener("etcd", config::listener_role::any));
+    v.listeners[0].settings.cluster = "etcd";
+    v.listeners[0].stats.members["10.0.0.1:2379"].sessions = 2;
+    return v;
+}
+
+TEST_CASE("a cluster without roles shows checks where others show roles")
+{
+    CHECK(
+        status_table(api("/api/v1/status", service_view())) ==
+        R"(cluster etcd: no roles, generation 3, seen 120 ms ago
+MEMBER         ROLE  STATE   TL  LAG  SESSIONS  WRITE  READ  REASON
+10.0.0.1:2379  -     UP 2/3  -   -    2         no     yes   1 of 3 checks failed: connect: Connection refused
+10.0.0.2:2379  -     DOWN    -   -    0         no     no    3 of 3 checks failed: connect: Connection refused
+
+LISTENER  BIND          CLUSTER  ROLE  SESSIONS  HELD  MEMBERS
+etcd      0.0.0.0:5433  etcd     any   2         0     10.0.0.1:2379
+)"
+    );
+    const auto text = explain_text(api("/api/v1/explain", service_view()));
+    CAPTURE(text);
+    CHECK(has(text, "listener etcd (role any, cluster etcd): ready"));
+    CHECK(has(text, "check DOWN"));
+    CHECK(has(text, "checked 120 ms ago: connect: Connection refused"));
+    CHECK(has(text, "check-failed: 3 of 3 checks failed: connect: Connection refused"));
+    CHECK_FALSE(has(text, "REST"));
+    CHECK_FALSE(has(text, "lag"));
 }
 
 TEST_CASE("role changes are listed step by step, the newest last")
