@@ -289,7 +289,8 @@ class Cluster:
 
     def dsn(self, host, port, **more):
         options = {"host": host, "port": port, "user": "postgres", "dbname": "postgres", "sslmode": "disable",
-                   "gssencmode": "disable", "password": self.settings.password, "connect_timeout": int(5 * processes.TIMEOUT_SCALE)} | more
+                   "gssencmode": "disable", "password": self.settings.password,
+                   "connect_timeout": int(5 * processes.TIMEOUT_SCALE)} | more
         return " ".join(f"{key}='{value}'" for key, value in options.items())
 
     def query(self, node, sql, *parameters):

@@ -159,8 +159,8 @@ def neighbour(prefix):
 @pytest.fixture
 def etcd2_cluster(directory, prefix):
     """Two nodes that use the old API of etcd, as Patroni's `etcd:` section does."""
-    cluster = Cluster(Settings(directory=f"{directory}/etcd2", prefix=neighbour(prefix), scope="old", nodes=2, ttl=20, loop_wait=2,
-                               retry_timeout=4, dcs="etcd"))
+    cluster = Cluster(Settings(directory=f"{directory}/etcd2", prefix=neighbour(prefix), scope="old", nodes=2, ttl=20,
+                               loop_wait=2, retry_timeout=4, dcs="etcd"))
     try:
         cluster.start()
         yield cluster
