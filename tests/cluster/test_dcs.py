@@ -25,7 +25,7 @@ def test_lock_is_known_from_etcd(cluster, dcs_rolegate):
     assert (lock["holder"], lock["source"]) == (cluster.leader().name, "etcd3")
     left = wait_until("the lock's time is known", lambda: dcs_rolegate.lock().get("ttl_left_ms"), 10)
     assert 0 < left <= 1000 * cluster.settings.ttl
-    assert dcs_rolegate.rules()[cluster.leader().name] == "lock-and-word"
+    dcs_rolegate.wait_rule(cluster.leader(), "lock-and-word")
     assert dcs_rolegate.metric("rolegate_dcs_connected", cluster="main") == 1
     assert 0 < dcs_rolegate.metric("rolegate_lock_ttl_seconds", cluster="main") <= cluster.settings.ttl
     assert dcs_rolegate.metric("rolegate_checks_total", cluster="main", source="etcd3", result="ok") > 0
