@@ -50,14 +50,14 @@ void read_limits(
     yaml_reader& in,
     const yaml_node& node,
     std::optional<lag_limit<T>>& out,
-    Range leave_range,
-    Range enter_range
+    Range for_leave,
+    Range for_enter
 )
 {
     lag_limit<T> limit;
     if (node.kind != yaml_kind::map)
     {
-        read_value(in, node, limit.leave, leave_range);
+        read_value(in, node, limit.leave, for_leave);
         limit.enter = limit.leave / 2;
         if (!in.failed(node))
             out = limit;
@@ -66,8 +66,8 @@ void read_limits(
     in.map(
         node,
         {
-            {"leave", [&](const yaml_node& v) { read_value(in, v, limit.leave, leave_range); }},
-            {"enter", [&](const yaml_node& v) { read_value(in, v, limit.enter, enter_range); }},
+            {"leave", [&](const yaml_node& v) { read_value(in, v, limit.leave, for_leave); }},
+            {"enter", [&](const yaml_node& v) { read_value(in, v, limit.enter, for_enter); }},
         }
     );
     in.require(node, {"leave"});

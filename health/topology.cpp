@@ -201,14 +201,11 @@ void append_listener_changes(
 
 void append_fact_changes(std::string& text, const member& was, const member& is)
 {
-    if (was.sync != is.sync)
+    // To become known or unknown is no change of the replica's.
+    if (was.sync != is.sync && was.sync != sync_state::unknown && is.sync != sync_state::unknown)
         append(text, is.name + " replicates " + to_string(is.sync));
-    if (was.replication_state != is.replication_state)
-        append(
-            text,
-            is.name + " is " +
-                (is.replication_state.empty() ? "not replicating" : is.replication_state)
-        );
+    if (was.replication_state != is.replication_state && !is.replication_state.empty())
+        append(text, is.name + " is " + is.replication_state);
     if (was.tags != is.tags)
         append(text, is.name + " has other tags");
 }

@@ -26,12 +26,12 @@ from demo.rolegate import Rolegate, binary  # noqa: E402
 # Addresses of their own, so that the tests run beside a demo that was left running.
 PREFIX = os.environ.get("ROLEGATE_TEST_PREFIX", "127.0.1")
 # Patroni's smallest ttl, with a short loop: a dead leader is replaced after 20 s instead of 30 s.
-TTL, LOOP_WAIT, RETRY_TIMEOUT = 20, 2, 4
+TTL, LOOP_WAIT, RETRY_TIMEOUT = 20, 2, 7
 
 
 # The rest is the other half. Both take as long.
 FIRST_HALF = ("test_dcs", "test_dcs_outage", "test_failover_dcs", "test_partition", "test_drivers", "test_cancel",
-              "test_hostile_clients", "test_sql_identity")
+              "test_hostile_clients", "test_sql_identity", "test_roles", "test_addresses")
 
 
 def pytest_addoption(parser):

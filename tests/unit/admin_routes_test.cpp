@@ -132,10 +132,12 @@ TEST_CASE("explain gives rule, reason and evidence of each verdict")
     REQUIRE(members.size() == 3);
     CHECK(members[2] == boost::json::parse(R"({
         "name": "pg-3", "routable": false, "verdict": "keep", "rule": "silent",
-        "reason": "does not answer", "share": null,
+        "reason": "does not answer", "preferred": false, "share": null,
         "evidence": {"role": "replica", "state": "running", "state_text": "running",
-                     "timeline": 7, "lag_bytes": null, "listed": true, "listed_age_ms": 80,
-                     "word_age_ms": 120, "error": "Connection refused", "sql": null,
+                     "timeline": 7, "lag_bytes": null, "lag_time_ms": null,
+                     "sync_state": "unknown", "replication_state": null, "tags": {},
+                     "listed": true, "listed_age_ms": 80, "word_age_ms": 120,
+                     "error": "Connection refused", "sql": null,
                      "host": "pg-3.example", "port": 5432, "address": "10.0.0.1",
                      "api_url": "http://pg-3.example:8008/patroni"}})"));
     const auto& main = all.at("clusters").at("main");

@@ -246,6 +246,7 @@ proxy::process_view service_view()
         m.read.verdict = up ? health::admission::open : health::admission::closed;
         m.read.rule = up ? "check-passed" : "check-failed";
         m.read.reason = (up ? "1 of 3 checks failed: " : "3 of 3 checks failed: ") + m.error;
+        m.grants = {m.read};
     }
     proxy::process_view v = sample_view(std::move(t));
     v.clusters[0].checks = {};
@@ -253,6 +254,7 @@ proxy::process_view service_view()
     v.listeners.clear();
     v.listeners.push_back(support::sample_listener("etcd", config::listener_role::any));
     v.listeners[0].settings.cluster = "etcd";
+    v.listeners[0].to.index = 0;
     v.listeners[0].stats.members["10.0.0.1:2379"].sessions = 2;
     return v;
 }

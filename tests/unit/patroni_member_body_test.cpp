@@ -89,6 +89,7 @@ TEST_CASE("a synchronous replica of Patroni 3.0.2 says sync_standby and no repli
     expected.role_text = "replica";
     expected.timeline = 2;
     expected.lsn = 83886400;
+    expected.received_lsn = 83886456;
     expected.sync_standby = true;
     expected.database_system_identifier = "7408216395180158996";
     expected.patroni_version = "3.0.2";
