@@ -70,7 +70,7 @@ struct testimony
 
 struct evidence
 {
-    std::vector<testimony> members; // every configured one
+    std::vector<testimony> members;                // every configured one
     std::map<std::string, address_list> addresses; // by host, name or address
 
     [[nodiscard]] const testimony* find(const std::string& name) const noexcept

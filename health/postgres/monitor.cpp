@@ -51,8 +51,9 @@ monitor::monitor(
     observer& to
 )
     : control_(control), cluster_(settings.name), settings_(*settings.postgres),
-      policy_(policy_of(settings, std::move(demands))), limits_{settings_.rise, settings_.fall}, observer_(to),
-      names_(control, [this] { wake_.cancel(); }), wake_(control), random_(std::random_device{}())
+      policy_(policy_of(settings, std::move(demands))), limits_{settings_.rise, settings_.fall},
+      observer_(to), names_(control, [this] { wake_.cancel(); }), wake_(control),
+      random_(std::random_device{}())
 {
     const auto now = clock::now();
     for (const auto& place : settings_.members)
