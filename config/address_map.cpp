@@ -11,6 +11,7 @@ namespace
 {
 
 constexpr std::string_view unix_prefix = "unix:";
+constexpr std::uint16_t usual_port = 5432; // for the example in an error
 
 // The port behind the last colon; nullopt: there is none.
 std::optional<std::uint16_t> port_behind(std::string_view text, std::size_t colon)
@@ -36,12 +37,12 @@ parsed_place parse_directory(std::string_view text)
 
 parsed_place parse_said(std::string_view text)
 {
-    if (auto whole = parse_member(text); whole.value)
+    if (auto whole = parse_host_port(text, usual_port); whole.value)
         return {whole.value, ""};
     // The port may be missing, nothing else.
-    auto host = parse_member(std::string(text) + ":1");
+    auto host = parse_host_port(std::string(text) + ":1", usual_port);
     if (!host.value)
-        return {{}, parse_member(text).error};
+        return {{}, parse_host_port(text, usual_port).error};
     return {host_port{host.value->host, 0}, ""};
 }
 

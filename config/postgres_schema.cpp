@@ -25,17 +25,6 @@ constexpr integer_range count_range{1, 1000};
 
 constexpr std::uint16_t usual_port = 5432;
 
-host_port read_postgres_member(yaml_reader& in, const yaml_node& node)
-{
-    const auto text = in.scalar(node, "HOST:PORT such as 10.0.0.1:5432");
-    if (!text)
-        return {};
-    parsed_address parsed = parse_host_port(*text, usual_port);
-    if (!parsed.value)
-        in.fail(node, std::move(parsed.error));
-    return parsed.value.value_or(host_port{});
-}
-
 void read_count(yaml_reader& in, const yaml_node& node, unsigned& out)
 {
     const std::string expected = "a whole number for " + quoted(node.key);
@@ -51,7 +40,7 @@ postgres_settings read_postgres(yaml_reader& in, const yaml_node& node)
     const auto read_members = [&](const yaml_node& v)
     {
         const auto read = [&](const yaml_node& item)
-        { out.members.push_back(read_postgres_member(in, item)); };
+        { out.members.push_back(read_place(in, item, usual_port)); };
         in.list(v, "a list such as [10.0.0.1:5432]", read);
     };
     out.sql = read_sql(

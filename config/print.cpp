@@ -121,7 +121,11 @@ void print_address_map(yaml_writer& to, const address_map& map)
         return to.line(3, "address_map", "{}");
     to.line(3, "address_map");
     for (const auto& [said, target] : map)
-        to.line(4, as_key(said), in_quotes(format_target(target)));
+    {
+        // A bare IPv6 address is read in brackets.
+        const bool bare = !said.starts_with('[') && std::ranges::count(said, ':') > 1;
+        to.line(4, as_key(bare ? "[" + said + "]" : said), in_quotes(format_target(target)));
+    }
 }
 
 void print_check(yaml_writer& to, const http_check_settings& http)

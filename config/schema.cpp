@@ -5,6 +5,7 @@
 #include "config/quote.hpp"
 
 #include <chrono>
+#include <functional>
 
 namespace rolegate::config
 {
@@ -22,12 +23,13 @@ constexpr integer_range limit_range{1, 1'000'000};
 
 constexpr std::string_view expected_bind = "ADDR:PORT such as *:5432";
 
-using parse_address = parsed_address (*)(std::string_view);
+using parse_address = std::function<parsed_address(std::string_view)>;
 
 // An address that cannot be read stays as an empty one, see schema.hpp. Port 0 and no host
 // neither collide nor repeat, so nothing is said about it twice.
-host_port
-read_address(yaml_reader& in, const yaml_node& node, parse_address parse, std::string_view expected)
+host_port read_address(
+    yaml_reader& in, const yaml_node& node, const parse_address& parse, std::string_view expected
+)
 {
     const auto text = in.scalar(node, expected);
     if (!text)
@@ -77,6 +79,15 @@ host_port read_bind(yaml_reader& in, const yaml_node& node)
 host_port read_member(yaml_reader& in, const yaml_node& node)
 {
     return read_address(in, node, parse_member, "HOST:PORT such as 10.0.0.1:8008");
+}
+
+host_port read_place(yaml_reader& in, const yaml_node& node, std::uint16_t usual_port)
+{
+    const auto parse = [usual_port](std::string_view text)
+    { return parse_host_port(text, usual_port); };
+    return read_address(
+        in, node, parse, "HOST:PORT such as 10.0.0.1:" + std::to_string(usual_port)
+    );
 }
 
 void read_limit(yaml_reader& in, const yaml_node& node, std::size_t& out)

@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 constexpr duration_range pause_range{10ms, 1h};
 constexpr duration_range check_range{1ms, 1h};
 constexpr integer_range count_range{1, 1000};
+constexpr std::uint16_t usual_port = 2379; // etcd's, for the example in an error
 constexpr integer_range port_range{1, 65535};
 constexpr integer_range status_range{100, 599};
 
@@ -91,7 +92,7 @@ tcp_settings read_tcp(yaml_reader& in, const yaml_node& node)
     const auto read_members = [&](const yaml_node& v)
     {
         const auto read = [&](const yaml_node& item)
-        { out.members.push_back(read_member(in, item)); };
+        { out.members.push_back(read_place(in, item, usual_port)); };
         in.list(v, "a list such as [10.0.0.1:2379]", read);
     };
     in.map(

@@ -138,6 +138,30 @@ void check_stale_after(
         );
 }
 
+// Patroni's members are discovered; of the kinds that are not these are all there are.
+void check_option_names(
+    const cluster_settings& cluster,
+    const std::vector<host_port>& members,
+    const std::string& kind,
+    findings& out
+)
+{
+    const std::string path = "clusters/" + cluster.name;
+    std::set<std::string> names;
+    for (const host_port& member : members)
+        names.insert(format_address(member));
+    const std::string options = path + "/member_options";
+    for (const auto& [name, member] : cluster.member_options)
+    {
+        if (!names.contains(name))
+            out.push_back(
+                {{options + "/" + name, options, path + "/" + kind + "/members"},
+                 quoted(name) + " is none of the members of " + quoted(kind) +
+                     ", which are named HOST:PORT"}
+            );
+    }
+}
+
 void check_postgres(const cluster_settings& cluster, findings& out)
 {
     const std::string path = "clusters/" + cluster.name;
@@ -145,6 +169,7 @@ void check_postgres(const cluster_settings& cluster, findings& out)
     if (cluster.postgres->members.empty())
         out.push_back({{members}, "at least one member is needed"});
     check_repetition(cluster.postgres->members, members, "member", out);
+    check_option_names(cluster, cluster.postgres->members, "postgres", out);
     check_stale_after(cluster, path, "postgres", cluster.postgres->interval, out);
 }
 
@@ -161,19 +186,7 @@ void check_tcp(const cluster_settings& cluster, const std::string& cluster_path,
              "'fastinter' (" + format_duration(*tcp.check.fastinter) +
                  ") is longer than 'inter' (" + format_duration(tcp.check.inter) + ")"}
         );
-    // Patroni's members are discovered; these are all there are.
-    std::set<std::string> names;
-    for (const host_port& member : tcp.members)
-        names.insert(format_address(member));
-    const std::string options = cluster_path + "/member_options";
-    for (const auto& [name, member] : cluster.member_options)
-    {
-        if (!names.contains(name))
-            out.push_back(
-                {{options + "/" + name, options, path + "/members"},
-                 quoted(name) + " is none of the members of 'tcp', which are named HOST:PORT"}
-            );
-    }
+    check_option_names(cluster, tcp.members, "tcp", out);
 }
 
 void check_cluster(const cluster_settings& cluster, findings& out)

@@ -129,6 +129,9 @@ grant by_role(
     const topology& t, const member& m, const member_demand& d, const lag_watch& lag, time_point now
 )
 {
+    // Where there is no role there is no other verdict, and nothing else to say why.
+    if (!t.has_roles())
+        return as_replica(t, m, d, lag, now);
     switch (d.role)
     {
     case listener_role::primary:

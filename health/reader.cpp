@@ -75,12 +75,26 @@ grant read_by_listing(const scene& s, const member& m, const listed_member* list
         "is listed as a running replica; its REST API does not answer"};
 }
 
+// A silent primary may live on as one, beside the holder of the lock: what its readers see is not
+// the cluster any more, and they might write.
+bool was_overtaken(const scene& s, const member& m)
+{
+    const auto* r = s.report_of(m.name);
+    return r && r->word && r->word->role == member_role::primary &&
+           s.lock.what == lock_belief::kind::held && s.lock.holder != m.name;
+}
+
 } // namespace
 
 grant read_grant(const scene& s, const topology& now_believed, const member& m)
 {
     const auto* listed = s.listing ? s.listing->find(m.name) : nullptr;
     const auto* w = s.word_of(m.name);
+    if (!w && was_overtaken(s, m))
+        return {
+            admission::closed,
+            "was-primary",
+            "was a primary when last heard, and " + s.lock.holder + " holds the leader lock"};
     auto g = w ? read_by_word(s, now_believed, m, *w) : read_by_listing(s, m, listed);
     // PostgreSQL does not know Patroni's tags.
     if (w && !s.voice_of(m.name)->patroni && g.verdict == admission::open && listed &&

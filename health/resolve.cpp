@@ -111,10 +111,20 @@ void name_cache::avoid(const std::string& host, const std::string& address)
     const auto asked = asked_.find(host);
     if (found == addresses_.end() || asked == asked_.end())
         return;
-    asked->second.doubted = true;
+    auto& e = asked->second;
+    e.doubted = true;
     auto& list = found->second;
     if (list.size() < 2 || list.front() != address)
         return;
+    const auto now = clock::now();
+    if (now - e.turning >= refresh_every)
+    {
+        e.turning = now;
+        e.turns = 0;
+    }
+    if (e.turns == list.size())
+        return;
+    ++e.turns;
     std::ranges::rotate(list, list.begin() + 1);
     changed_();
 }

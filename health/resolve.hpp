@@ -35,7 +35,8 @@ public:
     address_of(std::string host, std::chrono::milliseconds limit);
 
     // Nobody answers there: the other addresses of the name come first from now on, and it is
-    // looked up again soon.
+    // looked up again soon. Once round all of them in 30 s: where nobody answers at all, nothing
+    // is gained by going on.
     void avoid(const std::string& host, const std::string& address);
 
     void stop()
@@ -60,7 +61,9 @@ private:
     {
         time_point asked{};
         bool in_flight = false;
-        bool doubted = false; // an address of it did not answer since
+        bool doubted = false;  // an address of it did not answer since
+        time_point turning{};  // since when addresses are put behind the others
+        std::size_t turns = 0; // how often that was done since
     };
 
     boost::asio::ip::tcp::resolver resolver_;

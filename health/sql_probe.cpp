@@ -204,9 +204,11 @@ asio::awaitable<bool> sql_probe::rest(time_point until)
 asio::awaitable<std::string> sql_probe::connect()
 {
     const std::string port = std::to_string(port_);
+    // A unix socket's directory stands in `host`, and is no address to libpq.
+    const std::string numeric = address_.starts_with('/') ? "" : address_;
     const std::pair<const char*, const std::string*> all[] = {
         {"host", &host_},
-        {"hostaddr", &address_},
+        {"hostaddr", &numeric},
         {"port", &port},
         {"user", &settings_.user},
         {"dbname", &settings_.dbname},
@@ -327,9 +329,10 @@ asio::awaitable<std::string> sql_probe::wait(direction for_what, time_point unti
     timer_.cancel();
     if (socket_.is_open())
         socket_.release(); // it is libpq's, which may open another one in the next step
-    if (wait_ec)
-        co_return clock::now() >= until ? "timed out" : wait_ec.message();
-    co_return "";
+    // Also where there is always something to read: a server may talk without end.
+    if (clock::now() >= until)
+        co_return "timed out";
+    co_return wait_ec ? wait_ec.message() : "";
 }
 
 void sql_probe::disconnect() noexcept

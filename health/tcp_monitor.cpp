@@ -163,8 +163,8 @@ void tcp_monitor::take(checks& c, const std::string& error, time_point began)
     m.error = error;
     next_.confirmed = now;
     const auto was = m.state_text;
-    // Clients are led to the address that has been checked.
-    const bool moved = std::exchange(m.address, c.address) != c.address;
+    // Clients are led to the address that has answered last.
+    const bool moved = error.empty() && std::exchange(m.address, c.address) != c.address;
     const bool changed = judge(m, c, error) || moved;
     if (changed)
     {

@@ -11,7 +11,7 @@ namespace
 
 // In the order of the enum. 57P03 is the one refusal after which libpq tries its next host; 57P01
 // is what a server says when it ends a session.
-constexpr std::array<errc_info, 27> table{{
+constexpr std::array<errc_info, 28> table{{
     {side::proxy, "none", nullptr, ""},
     {side::client, "startup_malformed", nullptr, ""},
     {side::client, "proxy_header_bad", nullptr, ""},
@@ -54,6 +54,7 @@ constexpr std::array<errc_info, 27> table{{
      "cannot connect now: the state of the cluster is not known"},
     {side::proxy, "queue_full", "57P03", "cannot connect now: too many clients are waiting"},
     {side::proxy, "role_lost", "57P01", "terminating connection: the member lost its role"},
+    {side::proxy, "moved", "57P01", "terminating connection: a replica is there again"},
     {side::proxy,
      "view_lost",
      "57P01",

@@ -36,6 +36,7 @@ enum class errc
     stale_view,         // the view of the cluster is older than stale_after
     queue_full,         // queue.max clients are held already
     role_lost,          // the member lost the listener's role
+    moved,              // the member only stood in for others, which are back
     view_lost,          // the view grew older than stale_after, and on_stale is shutdown_sessions
     shutting_down,
     internal, // our own fault

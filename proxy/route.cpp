@@ -32,6 +32,15 @@ bool may_stay(destination to, const health::topology& t, std::string_view member
     return grant_for(to, *m).verdict != admission::closed;
 }
 
+const health::member* relieved_member(destination to, const health::topology& t) noexcept
+{
+    const auto found = std::ranges::find_if(
+        t.members,
+        [to](const auto& m) { return std::string_view(grant_for(to, m).rule) == "fallback-over"; }
+    );
+    return found == t.members.end() ? nullptr : &*found;
+}
+
 void find_eligible(
     destination to,
     const health::topology& t,

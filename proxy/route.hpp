@@ -31,6 +31,10 @@ struct destination
 [[nodiscard]] bool
 may_stay(destination to, const health::topology& t, std::string_view member) noexcept;
 
+// The member that stood in for others of the role and need not any more; nullptr: there is none.
+[[nodiscard]] const health::member*
+relieved_member(destination to, const health::topology& t) noexcept;
+
 // The members that a new session may go to, in the order of their names: those that are open; of
 // those with `backup` the first, and only while no other is open. Nobody when the view is stale.
 void find_eligible(

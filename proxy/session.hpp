@@ -69,6 +69,9 @@ public:
     // the latest, if there is one.
     void leave_when_idle(errc why, std::optional<time_point> deadline);
 
+    // Another member should serve it: ends it for that if it is idle now, as far as can be seen.
+    bool move_on();
+
     // End now, whatever is under way.
     void end(errc why);
 

@@ -231,7 +231,11 @@ asio::awaitable<void> session::forward_cancel()
         const auto t = worker_.believed(listener_.cluster);
         for (const auto& m : t->members)
             if (may_stay(listener_.to, *t, m.name) && !m.address.empty())
+            {
                 servers.push_back({m.address, m.port});
+                for (const auto& other : m.other_addresses)
+                    servers.push_back({other, m.port});
+            }
         result = servers.empty() ? "no_member" : "offered";
     }
     ++worker_.stats_of(listener_).cancel_requests[result];

@@ -147,6 +147,14 @@ void session::leave_when_idle(errc why, std::optional<time_point> by)
         on_idle();
 }
 
+bool session::move_on()
+{
+    if (!relay_ || why_ != errc::none || !relay_->idle())
+        return false;
+    end(errc::moved);
+    return true;
+}
+
 void session::on_idle()
 {
     if (leaving_ != errc::none && why_ == errc::none)
@@ -301,8 +309,8 @@ void session::record_end()
     if (phase_ == phase::handshake && info(why_).who == side::client &&
         (in > 0 || why_ != errc::client_gone))
         ++stats.handshake_rejects[info(why_).word];
-    if (phase_ == phase::data &&
-        (why_ == errc::role_lost || why_ == errc::view_lost || why_ == errc::shutting_down))
+    if (phase_ == phase::data && (why_ == errc::role_lost || why_ == errc::moved ||
+                                  why_ == errc::view_lost || why_ == errc::shutting_down))
         ++member.shut_down[info(why_).word];
 
     // A probe that connects and closes is no session worth a line.

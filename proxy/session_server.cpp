@@ -216,16 +216,24 @@ asio::awaitable<error_code> session::connect_to(const health::member& m)
 {
     phase_ = phase::connect;
     const auto began = std::chrono::steady_clock::now();
-    set_deadline(deadline::connect, listener_.settings.timeouts.connect);
+    // Where its name has other addresses, each gets its part of the time.
+    const auto count = static_cast<milliseconds::rep>(1 + m.other_addresses.size());
+    const auto part = listener_.settings.timeouts.connect / count;
+    set_deadline(deadline::connect, part);
     server_address to{m.address, m.port};
     error_code ec = co_await connect(server_, std::move(to), listener_.settings);
-    // Its name has other addresses: as libpq does, each is tried, all within the one time.
     for (const auto& other : m.other_addresses)
     {
-        if (!ec || why_ != errc::none || !server_.is_open())
+        const bool given_up = !server_.is_open() && !opening_->server_silent;
+        if (!ec || why_ != errc::none || opening_->role_gone || given_up)
             break;
+        opening_->server_silent = false;
+        set_deadline(deadline::connect, part);
         server_address next{other, m.port};
-        ec = co_await connect(server_, std::move(next), listener_.settings);
+        const error_code again = co_await connect(server_, std::move(next), listener_.settings);
+        // That one refused says more than that another is not reached.
+        if (!again || ec != asio::error::connection_refused)
+            ec = again;
     }
     clear_deadline();
     connecting_ = std::chrono::steady_clock::now() - began;

@@ -41,6 +41,7 @@ char who(errc why)
     case errc::queue_full:
         return 'P';
     case errc::role_lost:
+    case errc::moved:
     case errc::view_lost:
         return 'D';
     case errc::internal:
@@ -72,7 +73,7 @@ char where_letter(phase where)
 std::string termination(errc why, phase where)
 {
     // HAProxy says "D-" of a session that it shut because the server went down.
-    const bool shut_down = why == errc::role_lost || why == errc::view_lost;
+    const bool shut_down = why == errc::role_lost || why == errc::moved || why == errc::view_lost;
     const bool finished = why == errc::none || (shut_down && where == phase::data);
     return {who(why), finished ? '-' : where_letter(where)};
 }

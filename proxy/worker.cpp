@@ -252,7 +252,10 @@ void worker::sweep()
     end_stale_sessions(now);
     for_each_session(waiting_, [now](session& s) { s.on_sweep(now); });
     if (tick_ % idle_sweep_every == 0)
+    {
         sweep_idle();
+        send_back();
+    }
     for (auto* d : doors_)
         d->on_look();
 }
@@ -265,6 +268,23 @@ void worker::sweep_idle()
         return;
     for (auto* list : {&relaying_, &waiting_})
         for_each_session(*list, [this](session& s) { s.on_idle_sweep(tick_); });
+}
+
+// Idle sessions leave a member that only stood in for others: a tenth of them a second, for their
+// clients come again, and all at once they would be a stampede.
+void worker::send_back()
+{
+    for (const auto* l : listeners_)
+    {
+        const auto* m = relieved_member(l->to, *beliefs_[l->cluster]);
+        if (!m)
+            continue;
+        const auto is_there = [l, m](const session& s)
+        { return &s.listener() == l && s.member() == m->name; };
+        auto due = (std::ranges::count_if(relaying_, is_there) + 9) / 10;
+        const auto send = [&](session& s) { due -= due > 0 && is_there(s) && s.move_on(); };
+        for_each_session(relaying_, send);
+    }
 }
 
 // on_stale: shutdown_sessions.

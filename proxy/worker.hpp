@@ -126,6 +126,7 @@ private:
     void end_stale_sessions(session::time_point now);
     void sweep_gone_clients(session::time_point now);
     void sweep_idle();
+    void send_back();
     template <class Do> void for_each_session(session_list& list, Do act);
 
     const std::size_t index_;

@@ -27,6 +27,7 @@ member base_of(const scene& s, const testimony& t)
     m.port = t.port;
     m.lag_bytes.reset();
     take_addresses(m, s.seen.addresses);
+    m.other_addresses.clear(); // nobody has been asked there who he is
     m.sql_error = t.said.error;
     m.state = member_state::unknown;
     m.state_text = t.state == hearing::unheard ? "" : "silent";

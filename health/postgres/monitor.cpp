@@ -130,6 +130,10 @@ asio::awaitable<void> monitor::run()
     while (!stopped_)
     {
         const auto now = clock::now();
+        for (const auto& m : seen_.members)
+            names_.want(m.host);
+        // With what is known of whoever was at the old address, the new one is not believed.
+        seen_.addresses = names_.addresses();
         for (std::size_t i = 0; i < sources_.size(); ++i)
             aim(i, now);
         believe(now);
@@ -145,12 +149,12 @@ void monitor::aim(std::size_t member, time_point now)
 {
     auto& m = seen_.members[member];
     auto& s = sources_[member];
-    names_.want(m.host);
-    const auto known = names_.addresses().find(m.host);
-    const auto address = known == names_.addresses().end() ? "" : known->second.front();
+    const auto known = seen_.addresses.find(m.host);
+    const auto address = known == seen_.addresses.end() ? "" : known->second.front();
     if (address != s.address)
     {
-        m.forget();
+        if (m.said.word) // whoever has never answered keeps his count of failures
+            m.forget();
         s.address = address;
         s.probe->aim(m.host, address, m.port);
     }
@@ -202,6 +206,8 @@ void monitor::take(std::size_t member, std::chrono::duration<double> took)
     auto& s = sources_[member];
     const bool answered = m.answers();
     m.take(s.probe->report(), limits_, now);
+    if (!m.said.word)
+        names_.avoid(m.host, s.address); // of a name with several addresses the next one is asked
     s.calm = calm_interval();
     observer_.on_check(s.probe->as_check(cluster_, m.name, m.said.error, took));
     believe(now);
@@ -212,7 +218,6 @@ void monitor::take(std::size_t member, std::chrono::duration<double> took)
 
 void monitor::believe(time_point now)
 {
-    seen_.addresses = names_.addresses();
     auto next = std::make_shared<const topology>(decide(seen_, policy_, *believed_, now));
     const bool changed = next->generation != believed_->generation;
     believed_ = std::move(next);

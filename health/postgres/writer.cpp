@@ -202,10 +202,11 @@ grant write_grant(const scene& s, const testimony& t, time_point fenced)
         return primary_grant(s, t, fenced);
     if (t.speaks())
         return {admission::closed, "in-recovery", "is in recovery, a standby"};
-    if (is_silent_writer(s, t))
-        return silent_writer(t);
+    // Also of one whose name leads elsewhere now: whoever is there has not been asked.
     if (t.state == hearing::unheard)
         return {admission::closed, "unheard", "has not been heard yet: " + why_silent(t)};
+    if (is_silent_writer(s, t))
+        return silent_writer(t);
     return {admission::closed, "silent", "does not answer: " + why_silent(t)};
 }
 

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <doctest/doctest.h>
+#include <memory>
 
 #include <poll.h>
 #include <thread>
@@ -339,5 +340,76 @@ TEST_SUITE("session: goodbye")
         CHECK(clock::now() - began >= 2s); // the time to read the last words in
         CHECK(is_answered(other));
         CHECK(proxy.ended("D-") == 1);
+    }
+}
+
+TEST_SUITE("session: back from a member that stood in for others")
+{
+    // How many have been told to go, of those that have not been counted yet.
+    std::size_t take_told(std::vector<std::unique_ptr<logged_in_client>> & clients)
+    {
+        return std::erase_if(
+            clients,
+            [](const auto& c)
+            {
+                if (c->quiet())
+                    return false;
+                check_told(*c, "57P01", "a replica is there again");
+                return true;
+            }
+        );
+    }
+
+    TEST_CASE("idle sessions go back a few at a time, one in a transaction when that has ended")
+    {
+        fake_postgres primary;
+        fake_postgres replica;
+        proxy_fixture proxy(quick_listener(listener_role::replica));
+        proxy.believe({{.name = "a", .port = primary.port(), .rule = "fallback"}});
+        std::vector<std::unique_ptr<logged_in_client>> idle;
+        for (int i = 0; i < 12; ++i)
+            idle.push_back(std::make_unique<logged_in_client>(proxy));
+        primary.play(after_login(
+            [](stream& s)
+            {
+                s.receive_message();
+                s.send(query_answer('T'));
+                s.receive_message();
+                s.send(query_answer('I'));
+                s.receive_to_end();
+            }
+        ));
+        logged_in_client busy(proxy);
+        REQUIRE(is_answered(busy, 'T', "begin"));
+        REQUIRE(run_until([&] { return proxy.relaying() == 13; }));
+
+        proxy.believe(
+            {{.name = "a",
+              .port = primary.port(),
+              .verdict = admission::keep,
+              .rule = "fallback-over"},
+             {.name = "b", .port = replica.port()}}
+        );
+
+        // A tenth of those that are left, every second.
+        REQUIRE(run_until([&] { return take_told(idle) > 0; }));
+        CHECK(idle.size() >= 9);
+        logged_in_client back(proxy);
+        CHECK(replica.accepted() == 1);
+        REQUIRE(run_until([&] { return take_told(idle) > 0 && idle.size() < 8; }));
+        CHECK(stays_quiet(busy, 100ms));
+        CHECK(is_answered(busy, 'I', "commit"));
+        check_told(busy, "57P01", "a replica is there again");
+    }
+
+    TEST_CASE("nobody leaves a member that stands in for others still")
+    {
+        fake_postgres primary;
+        proxy_fixture proxy(quick_listener(listener_role::replica));
+        proxy.believe({{.name = "a", .port = primary.port(), .rule = "fallback"}});
+        logged_in_client c(proxy);
+        REQUIRE(run_until([&] { return proxy.relaying() == 1; }));
+
+        CHECK(stays_quiet(c, 1500ms));
     }
 }

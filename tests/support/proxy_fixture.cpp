@@ -176,6 +176,7 @@ void proxy_fixture::publish(
         m.port = b.port;
         auto& grant = state_.settings.role == config::listener_role::primary ? m.write : m.read;
         grant.verdict = b.verdict;
+        grant.rule = b.rule;
         m.grants = {grant};
         m.word_seen = confirmed;
     }

@@ -36,6 +36,7 @@ struct believed
     std::string host = "127.0.0.1";          // as it is called; its address is the same
     std::string folder = {};                 // of its unix socket, if that is where it listens
     std::vector<std::string> addresses = {}; // if it is not 127.0.0.1 alone
+    const char* rule = "";                   // of its verdict
 };
 
 // Descriptors this process has open.

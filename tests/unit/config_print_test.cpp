@@ -128,6 +128,7 @@ TEST_CASE("what is printed is read back as it was")
         {"10.0.0.1:5432", {"10.0.0.2", 15432}},
         {"10.0.0.1", {"fd00::1", 0}},
         {"[fd00::1]:5432", {"/run/postgresql", 0}},
+        {"fd00::2", {"db-2", 0}},
         {"db-1", {"/run/postgresql", 5433}}};
     s.clusters[0].patroni.tls = client_tls{"/ca", "/cert", "/key", false};
     s.clusters[0].stale_after = 61s;

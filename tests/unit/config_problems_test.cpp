@@ -263,7 +263,7 @@ TEST_CASE("a wrong type says what was expected and what stands there")
         {with_patroni("address_map: [a]"), "f:4:14: expected a map, got a list\n"},
         {with_patroni("address_map: {'10.0.0.1:5432': }"), "f:4:15: expected text, got nothing\n"},
         {with_patroni("address_map: {'10.0.0.1:0': a}"),
-         "f:4:15: expected HOST:PORT such as 10.0.0.1:8008, got '10.0.0.1:0'\n"},
+         "f:4:15: expected HOST:PORT such as 10.0.0.1:5432, got '10.0.0.1:0'\n"},
         {with_patroni("address_map: {a: 'unix:run'}"),
          "f:4:18: expected the absolute path of a directory such as unix:/run/postgresql\n"},
         {with_patroni("address_map: {'[::1]': b, '[0::1]': c}"),

@@ -329,7 +329,11 @@ private:
                 return "on_dcs_loss: fence keeps no session when the lease has ended";
             // In pause Patroni lets PostgreSQL be.
             const bool paused = d.before.pause || (d.said(m.name) && d.said(m.name)->word->pause);
-            if (!paused && dcs && dcs->lease_ends && *dcs->lease_ends <= d.now &&
+            // With its own later word it would be open, had it not refused clients since.
+            const auto* said = d.said(m.name);
+            const bool own_word = std::string_view(m.write.rule) == "refuses" && said &&
+                                  said->answers() && dcs && said->seen > dcs->seen;
+            if (!paused && !own_word && dcs && dcs->lease_ends && *dcs->lease_ends <= d.now &&
                 (!d.before.confirmed || *d.before.confirmed <= dcs->seen))
                 return "no session stays when the lease has ended and nobody has confirmed it";
         }

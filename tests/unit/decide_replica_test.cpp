@@ -197,6 +197,13 @@ TEST_CASE("a silent replica is read from as long as its own key says that it run
              s.says("b", primary()).decide();
              s.after(1s).lock("a").silent("b");
          },
+         "closed was-primary"},
+        {"the same, and nobody knows who holds the lock",
+         [](story& s)
+         {
+             s.says("b", primary()).decide();
+             s.after(1s).dcs_lost().silent("b");
+         },
          "keep silent"},
         {"not listed any more", [](story& s) { s.leave("b").lock("a"); }, "keep silent"},
         {"nobody lists the members",

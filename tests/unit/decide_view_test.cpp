@@ -277,8 +277,8 @@ TEST_CASE("the cause of a change says what happened, the lock first")
          "lock"},
         {"another takes over",
          [](story& s) { s.lock("b").says("b", primary(2)).silent("a"); },
-         "lock held by b; a closed for writes: b holds the leader lock; a keep for reads: was a "
-         "primary when last heard; a is a replica, running, timeline 1; b open for writes: holds "
+         "lock held by b; a closed for writes: b holds the leader lock; a is a replica, "
+         "running, timeline 1; b open for writes: holds "
          "the "
          "leader lock and is a running primary; b closed for reads: is a primary; b is a primary, "
          "running, timeline 2"},

@@ -58,6 +58,7 @@ TEST_CASE("every errc knows its word, whose doing it was and the SQLSTATE that i
         {errc::stale_view, "stale_view", side::proxy, "57P03"},
         {errc::queue_full, "queue_full", side::proxy, "57P03"},
         {errc::role_lost, "role_lost", side::proxy, "57P01"},
+        {errc::moved, "moved", side::proxy, "57P01"},
         {errc::view_lost, "view_lost", side::proxy, "57P01"},
         {errc::shutting_down, "shutting_down", side::proxy, "57P01"},
         {errc::internal, "internal", side::proxy, silent},

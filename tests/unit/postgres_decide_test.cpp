@@ -306,7 +306,7 @@ TEST_CASE("a silent writer keeps its sessions until somebody is promoted")
     {
         s.member("a").forget();
         s.primary("b", 1).settle();
-        CHECK(s.write("a") == "keep writer-silent");
+        CHECK(s.write("a") == "closed unheard");
         CHECK(s.write("b") == "closed same-timeline");
     }
     SUBCASE("it comes back as a standby of its own")

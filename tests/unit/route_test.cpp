@@ -71,6 +71,15 @@ TEST_CASE("members that are kept or closed get no new session")
     CHECK(where(read_port, topology{}) == "");
 }
 
+TEST_CASE("a member that stood in for others is told by its rule")
+{
+    auto t = four();
+    CHECK(relieved_member(read_port, t) == nullptr);
+    t.members[0].grants[1] = {admission::keep, "fallback-over", ""};
+    CHECK(relieved_member(read_port, t) == &t.members[0]);
+    CHECK(relieved_member(write_port, t) == nullptr);
+}
+
 TEST_CASE("a backup is used while no other member is open, and then the first one only")
 {
     cluster_settings cluster;

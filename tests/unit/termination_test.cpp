@@ -47,6 +47,7 @@ TEST_CASE("each end of a session has its two letters")
         {errc::stale_view, phase::handshake, "PR"},
         {errc::queue_full, phase::queue, "PQ"},
         {errc::role_lost, phase::data, "D-"},
+        {errc::moved, phase::data, "D-"},
         {errc::role_lost, phase::connect, "DC"},
         {errc::shutting_down, phase::data, "KD"},
         {errc::shutting_down, phase::handshake, "KR"},
