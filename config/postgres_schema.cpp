@@ -21,16 +21,8 @@ using namespace std::chrono_literals;
 constexpr duration_range poll_range{10ms, 1h};
 // 0 would fail every question before it is sent.
 constexpr duration_range question_range{1ms, 1h};
-constexpr integer_range count_range{1, 1000};
 
 constexpr std::uint16_t usual_port = 5432;
-
-void read_count(yaml_reader& in, const yaml_node& node, unsigned& out)
-{
-    const std::string expected = "a whole number for " + quoted(node.key);
-    if (const auto value = in.integer(node, count_range, expected))
-        out = static_cast<unsigned>(*value);
-}
 
 } // namespace
 

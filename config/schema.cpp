@@ -20,6 +20,7 @@ constexpr size_range buffer_range{16, std::int64_t{16} << 20};
 // 0 would serve nobody; 1024 is more than any machine has use for.
 constexpr integer_range worker_range{1, 1024};
 constexpr integer_range limit_range{1, 1'000'000};
+constexpr integer_range count_range{1, 1000};
 
 constexpr std::string_view expected_bind = "ADDR:PORT such as *:5432";
 
@@ -88,6 +89,13 @@ host_port read_place(yaml_reader& in, const yaml_node& node, std::uint16_t usual
     return read_address(
         in, node, parse, "HOST:PORT such as 10.0.0.1:" + std::to_string(usual_port)
     );
+}
+
+void read_count(yaml_reader& in, const yaml_node& node, unsigned& out)
+{
+    const std::string expected = "a whole number for " + quoted(node.key);
+    if (const auto value = in.integer(node, count_range, expected))
+        out = static_cast<unsigned>(*value);
 }
 
 void read_limit(yaml_reader& in, const yaml_node& node, std::size_t& out)

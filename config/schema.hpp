@@ -64,6 +64,9 @@ void read_prefer(yaml_reader& in, const yaml_node& node, tag_map& out);
 [[nodiscard]] host_port
 read_place(yaml_reader& in, const yaml_node& node, std::uint16_t usual_port);
 
+// HAProxy's `rise` and `fall`.
+void read_count(yaml_reader& in, const yaml_node& node, unsigned& out);
+
 // How many sessions or clients; not 0, which some take for "none" and others for "any number".
 void read_limit(yaml_reader& in, const yaml_node& node, std::size_t& out);
 void read_limit(yaml_reader& in, const yaml_node& node, std::optional<std::size_t>& out);

@@ -18,7 +18,6 @@ using namespace std::chrono_literals;
 // A connect costs a server little; a member that is asked more often than this only gets slower.
 constexpr duration_range pause_range{10ms, 1h};
 constexpr duration_range check_range{1ms, 1h};
-constexpr integer_range count_range{1, 1000};
 constexpr std::uint16_t usual_port = 2379; // etcd's, for the example in an error
 constexpr integer_range port_range{1, 65535};
 constexpr integer_range status_range{100, 599};
@@ -31,13 +30,6 @@ void read_optional(
     in.duration(node, value, range);
     if (!in.failed(node))
         out = value;
-}
-
-void read_count(yaml_reader& in, const yaml_node& node, unsigned& out)
-{
-    const std::string expected = "a whole number for " + quoted(node.key);
-    if (const auto value = in.integer(node, count_range, expected))
-        out = static_cast<unsigned>(*value);
 }
 
 // Both go into the request as they are: what is more than a word would be another request.

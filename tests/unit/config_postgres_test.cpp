@@ -184,4 +184,34 @@ TEST_CASE("it is printed with every default, and without its password")
     CHECK(again.value == open);
 }
 
+TEST_CASE("what only Patroni tells is refused of a listener in front of it")
+{
+    const auto problems_of = [](const std::string& more)
+    {
+        return problems_in(
+            "clusters: {main: {postgres: {members: [batman:5432], user: u}}}\n"
+            "listeners: {read: {bind: '*:5433', cluster: main,\n" +
+            more + "}}\n"
+        );
+    };
+    for (const std::string role : {"primary", "replica", "read-only", "any"})
+        CHECK(problems_of("role: " + role) == "");
+    CHECK(problems_of("role: replica, lag: 10MB, fallback: primary") == "");
+
+    const std::string why = " is known of Patroni's clusters only\n";
+    for (const std::string role : {"leader", "standby-leader", "sync", "async", "quorum"})
+        CHECK(problems_of("role: " + role) == "f:3:7: 'role: " + role + "'" + why);
+    CHECK(problems_of("role: replica,\nlag_time: 5s") == "f:4:11: 'lag_time'" + why);
+    CHECK(problems_of("role: replica,\ntags: {zone: a}") == "f:4:1: 'tags'" + why);
+}
+
+TEST_CASE("options of a member that is not listed would never be used")
+{
+    CHECK(problems_in(with_postgres("}, member_options: {'robin:5432': {weight: 2}")) == "");
+    CHECK(
+        problems_in(with_postgres("}, member_options: {robin: {weight: 2}")) ==
+        "f:3:21: 'robin' is none of the members of 'postgres', which are named HOST:PORT\n"
+    );
+}
+
 TEST_SUITE_END();

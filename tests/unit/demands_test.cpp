@@ -173,6 +173,19 @@ TEST_CASE("the leader of a standby cluster keeps its sessions while nobody tells
     CHECK(grant_text(s.believed, "a", 2) == "keep lock-unknown");
 }
 
+TEST_CASE("where there are no roles the check says why a member is not open")
+{
+    topology t;
+    t.kind = cluster_kind::tcp;
+    auto& m = t.members.emplace_back();
+    m.write = {admission::closed, "no-roles", "this cluster has no roles"};
+    m.read = {admission::closed, "check-failed", "3 of 3 checks failed"};
+
+    grant_demands(t, topology{}, {demand_of(listener_role::any)}, story_begins);
+
+    CHECK(m.grants.at(0) == m.read);
+}
+
 TEST_CASE("tags are asked of every member but of leaders as such")
 {
     auto d = demand_of(listener_role::read_only);
