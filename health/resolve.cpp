@@ -122,7 +122,7 @@ void name_cache::avoid(const std::string& host, const std::string& address)
         e.turning = now;
         e.turns = 0;
     }
-    if (e.turns == list.size())
+    if (e.turns >= list.size()) // the list may have become shorter
         return;
     ++e.turns;
     std::ranges::rotate(list, list.begin() + 1);
