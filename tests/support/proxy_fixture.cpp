@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "tests/support/proxy_fixture.hpp"
 
+#include "tests/support/allocations.hpp"
 #include "tests/support/tls_peers.hpp"
 
 #include <doctest/doctest.h>
@@ -255,6 +256,14 @@ std::size_t proxy_fixture::parked()
     std::size_t sum = 0;
     for (auto& w : workers_)
         sum += ask(*w, [](auto& it) { return it.buffers().parked(); });
+    return sum;
+}
+
+std::uint64_t proxy_fixture::allocations()
+{
+    std::uint64_t sum = 0;
+    for (auto& w : workers_)
+        sum += ask(*w, [](auto&) { return allocations_here(); });
     return sum;
 }
 

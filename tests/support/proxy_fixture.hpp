@@ -112,8 +112,9 @@ public:
     [[nodiscard]] std::size_t sessions();
     [[nodiscard]] std::vector<std::size_t> sessions_by_worker();
     [[nodiscard]] std::size_t held() { return stats().held; }
-    [[nodiscard]] std::size_t relaying(); // sessions counted as some member's
-    [[nodiscard]] std::size_t parked();   // relay buffers that hold bytes
+    [[nodiscard]] std::size_t relaying();      // sessions counted as some member's
+    [[nodiscard]] std::size_t parked();        // relay buffers that hold bytes
+    [[nodiscard]] std::uint64_t allocations(); // by the workers' threads so far
     [[nodiscard]] std::vector<std::string> hints() const;
     [[nodiscard]] std::vector<health::life_sign> signs() const; // the hints' reasons
     [[nodiscard]] std::vector<std::string> cut() const;         // "MEMBER N"
