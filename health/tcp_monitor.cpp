@@ -38,13 +38,14 @@ tcp_monitor::tcp_monitor(
     next_.kind = cluster_kind::tcp;
     next_.began = clock::now();
     next_.stale_after = stale_after(settings_.check);
+    const grant nobody_writes{admission::closed, "no-roles", "this cluster has no roles"};
     for (const auto& place : settings_.members)
     {
         auto& m = next_.members.emplace_back();
         m.name = host_and_port(place.host, place.port);
         m.host = place.host;
         m.port = place.port;
-        m.write = {admission::closed, "no-roles", "this cluster has no roles"};
+        m.write = nobody_writes;
     }
     std::ranges::sort(next_.members, {}, &member::name);
     for (std::size_t i = 0; i < next_.members.size(); ++i)

@@ -179,10 +179,12 @@ TEST_CASE("the values of the reference are the defaults")
     expected.clusters[0].patroni.tls.reset();
     expected.clusters[0].dcs.reset();
     expected.clusters[0].sql.reset();
+    expected.clusters[0].check.reset();
     expected.clusters[0].stale_after.reset();
     expected.clusters[0].default_member = {};
     expected.clusters[0].member_options.clear();
     expected.listeners[0].maxconn.reset();
+    expected.listeners[0].match.clear();
     expected.listeners[0].allow.clear();
     expected.listeners[0].tls = {};
     expected.listeners[0].server_tls = {};
