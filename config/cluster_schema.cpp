@@ -168,9 +168,7 @@ cluster_settings read_cluster(yaml_reader& in, const yaml_node& node)
     if (check != nullptr && out.tcp)
         out.tcp->check.http = read_check(in, *check);
     else if (check != nullptr)
-        in.fail(
-            *check, check->key_at, "'check' is supported beside 'tcp' only by this version yet"
-        );
+        out.check = read_member_check(in, *check);
     if (out.tcp)
         refuse_beside_tcp(in, node);
     require_members(in, node);

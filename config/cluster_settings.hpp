@@ -159,6 +159,7 @@ struct cluster_settings
     std::optional<tcp_settings> tcp;
     std::optional<dcs_settings> dcs;         // beside REST: the watch and the lease
     std::optional<sql_settings> sql;         // beside REST: PostgreSQL's own word
+    std::optional<check_settings> check;     // beside patroni or postgres; has `http`
     std::optional<milliseconds> stale_after; // unset: the cluster's ttl, else 10 s
     dcs_loss on_dcs_loss = dcs_loss::rest;
     stale_action on_stale = stale_action::refuse_new;

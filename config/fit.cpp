@@ -58,6 +58,8 @@ void check_listener_of_tcp(const listener_settings& listener, findings& out)
         "/application_name_add_host",
         "'application_name_add_host' does not go with"
     );
+    refuse(listener.rebalance > 0, "/rebalance", "'rebalance' does not go with");
+    refuse(!listener.match.empty(), "/match", "'match' does not go with");
     for (const char* key : demands_of_replicas(listener))
         refuse(true, std::string("/") + key, quoted(key) + " does not go with");
 }
@@ -103,7 +105,16 @@ void check_demand(const listener_settings& listener, findings& out)
         refuse(!listener.replication_state.empty(), "replication_state", why);
         refuse(!listener.tags.empty(), "tags", why);
         refuse(!listener.prefer_tags.empty(), "prefer", why);
+        refuse(listener.rebalance > 0, "rebalance", why);
     }
+    const bool has_shares = listener.balance != balance_algorithm::first &&
+                            listener.balance != balance_algorithm::source;
+    if (listener.rebalance > 0 && !has_shares)
+        out.push_back(
+            {{path + "rebalance", path + "balance"},
+             "'rebalance' does not go with 'balance: " + word_of(balance_words, listener.balance) +
+                 "', which shares nothing by weight"}
+        );
     if (!is_replica_only(listener.role))
         refuse(
             listener.fallback_primary,

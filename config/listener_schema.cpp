@@ -6,6 +6,7 @@
 #include "config/units.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 
 namespace rolegate::config
@@ -118,6 +119,30 @@ void read_drain(yaml_reader& in, const yaml_node& node, milliseconds& deadline)
     in.map(node, {{"deadline", read}});
 }
 
+// "5%": a bare number could be sessions.
+void read_rebalance(yaml_reader& in, const yaml_node& node, unsigned& out)
+{
+    constexpr std::string_view expected = "off or a share such as 5%";
+    const auto text = in.scalar(node, expected);
+    if (!text)
+        return;
+    if (*text == "off")
+    {
+        out = 0;
+        return;
+    }
+    unsigned value = 0;
+    const auto* end = text->data() + text->size();
+    const auto [at, ec] = std::from_chars(text->data(), end, value);
+    const bool sound = ec == std::errc() && std::string_view(at, end) == "%";
+    if (!sound || value < 1 || value > 100)
+        return in.fail(
+            node,
+            std::string("expected ").append(expected).append(" (1% to 100%), got ") + quoted(*text)
+        );
+    out = value;
+}
+
 void read_withdraw_after(yaml_reader& in, const yaml_node& node, milliseconds& out)
 {
     in.duration(node, out, withdraw_range);
@@ -190,6 +215,7 @@ listener_settings read_listener(yaml_reader& in, const yaml_node& node)
         node,
         {
             {"bind", [&](const yaml_node& v) { read_binds(in, v, out.bind); }},
+            {"match", [&](const yaml_node& v) { read_match(in, v, out.match); }},
             {"cluster", [&](const yaml_node& v) { read_cluster_name(in, v, out.cluster); }},
             {"role", [&](const yaml_node& v) { read_word(in, v, listener_role_words, out.role); }},
             {"lag", [&](const yaml_node& v) { read_lag(in, v, out.lag); }},
@@ -215,6 +241,7 @@ listener_settings read_listener(yaml_reader& in, const yaml_node& node)
             {"on_marked_down",
              [&](const yaml_node& v) { read_word(in, v, marked_down_words, out.on_marked_down); }},
             {"drain", [&](const yaml_node& v) { read_drain(in, v, out.drain_deadline); }},
+            {"rebalance", [&](const yaml_node& v) { read_rebalance(in, v, out.rebalance); }},
             {"withdraw_after",
              [&](const yaml_node& v) { read_withdraw_after(in, v, out.withdraw_after); }},
             {"allow", [&](const yaml_node& v) { read_allow(in, v, out.allow); }},

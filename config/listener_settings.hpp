@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace rolegate::config
@@ -117,10 +118,21 @@ struct handshake_limits
     friend bool operator==(const handshake_limits&, const handshake_limits&) = default;
 };
 
+// What a client must say of itself in its first packet. A word that ends with * is the beginning of
+// what it says.
+struct startup_condition
+{
+    std::string parameter;          // "database", "user", "application_name", ...
+    std::vector<std::string> words; // any of them; never empty
+
+    friend bool operator==(const startup_condition&, const startup_condition&) = default;
+};
+
 struct listener_settings : member_demand
 {
     std::string name;
     std::vector<host_port> bind;
+    std::vector<startup_condition> match; // all of them; empty: every client
     std::string cluster;
     balance_algorithm balance = balance_algorithm::roundrobin;
     queue_settings queue;
@@ -133,6 +145,7 @@ struct listener_settings : member_demand
     handshake_limits handshakes;
     marked_down_action on_marked_down = marked_down_action::shutdown_sessions;
     milliseconds drain_deadline{30000}; // drain.deadline
+    unsigned rebalance = 0; // idle sessions to move, per cent of a member's a second; 0 = off
     milliseconds withdraw_after{60000}; // nobody routable so long: connects are refused; 0 = never
     std::vector<network> allow;         // empty: everybody
     std::vector<network> accept_proxy;  // who must send a PROXY header; empty: nobody may

@@ -3,38 +3,18 @@
 
 #include "config/address.hpp"
 #include "config/address_map.hpp"
-#include "config/network.hpp"
+#include "config/listener_print.hpp"
 #include "config/units.hpp"
 #include "config/words.hpp"
 #include "config/yaml_writer.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <string_view>
 
 namespace rolegate::config
 {
 namespace
 {
-
-std::string address_list(const std::vector<host_port>& addresses)
-{
-    std::vector<std::string> items;
-    std::ranges::transform(addresses, std::back_inserter(items), format_address);
-    return as_list(items);
-}
-
-std::string network_list(const std::vector<network>& networks)
-{
-    std::vector<std::string> items;
-    std::ranges::transform(networks, std::back_inserter(items), format_network);
-    return as_list(items);
-}
-
-std::string as_bool(bool value)
-{
-    return value ? "true" : "false";
-}
 
 // What is printed is shown to others and kept in logs; that there is a secret may be known.
 std::string as_secret(std::string_view text)
@@ -50,7 +30,7 @@ void print_dcs(yaml_writer& to, const dcs_settings& dcs)
     if (dcs.group)
         to.line(3, "group", std::to_string(*dcs.group));
     to.line(3, dcs.kind == dcs_kind::etcd ? "etcd" : "etcd3");
-    to.line(4, "hosts", address_list(dcs.hosts));
+    to.line(4, "hosts", as_list(dcs.hosts));
     to.line(4, "protocol", dcs.tls ? "https" : "http");
     to.line(4, "username", in_quotes(dcs.username));
     to.line(4, "password", as_secret(dcs.password));
@@ -84,7 +64,7 @@ void print_sql(yaml_writer& to, const sql_settings& sql)
 void print_postgres(yaml_writer& to, const postgres_settings& postgres)
 {
     to.line(2, "postgres");
-    to.line(3, "members", address_list(postgres.members));
+    to.line(3, "members", as_list(postgres.members));
     print_sql_keys(to, postgres.sql);
     to.line(3, "interval", format_duration(postgres.interval));
     to.line(3, "timeout", format_duration(postgres.timeout));
@@ -128,9 +108,26 @@ void print_address_map(yaml_writer& to, const address_map& map)
     }
 }
 
-void print_check(yaml_writer& to, const http_check_settings& http)
+// `level` is that of the keys.
+void print_pace(yaml_writer& to, int level, const check_settings& check)
 {
-    to.line(2, "check");
+    const auto print_or_inter = [&](const char* key, const std::optional<milliseconds>& value)
+    {
+        if (value)
+            to.line(level, key, format_duration(*value));
+        else
+            to.comment(level, std::string(key) + ": as inter");
+    };
+    to.line(level, "inter", format_duration(check.inter));
+    print_or_inter("fastinter", check.fastinter);
+    print_or_inter("downinter", check.downinter);
+    to.line(level, "rise", std::to_string(check.rise));
+    to.line(level, "fall", std::to_string(check.fall));
+    print_or_inter("timeout", check.timeout);
+}
+
+void print_http(yaml_writer& to, const http_check_settings& http)
+{
     to.line(3, "http");
     to.line(4, "method", http.method);
     to.line(4, "uri", in_quotes(http.uri));
@@ -146,30 +143,19 @@ void print_check(yaml_writer& to, const http_check_settings& http)
 
 void print_tcp(yaml_writer& to, const tcp_settings& tcp)
 {
-    const check_settings& check = tcp.check;
-    const auto print_or_inter = [&](const char* key, const std::optional<milliseconds>& value)
-    {
-        if (value)
-            to.line(3, key, format_duration(*value));
-        else
-            to.comment(3, std::string(key) + ": as inter");
-    };
     to.line(2, "tcp");
-    to.line(3, "members", address_list(tcp.members));
-    to.line(3, "inter", format_duration(check.inter));
-    print_or_inter("fastinter", check.fastinter);
-    print_or_inter("downinter", check.downinter);
-    to.line(3, "rise", std::to_string(check.rise));
-    to.line(3, "fall", std::to_string(check.fall));
-    print_or_inter("timeout", check.timeout);
-    if (check.http)
-        print_check(to, *check.http);
+    to.line(3, "members", as_list(tcp.members));
+    print_pace(to, 3, tcp.check);
+    if (!tcp.check.http)
+        return;
+    to.line(2, "check");
+    print_http(to, *tcp.check.http);
 }
 
 void print_patroni(yaml_writer& to, const patroni_settings& patroni)
 {
     to.line(2, "patroni");
-    to.line(3, "members", address_list(patroni.members));
+    to.line(3, "members", as_list(patroni.members));
     to.line(3, "scope", in_quotes(patroni.scope));
     to.line(3, "interval", format_duration(patroni.interval));
     to.line(3, "fast_interval", format_duration(patroni.fast_interval));
@@ -197,6 +183,12 @@ void print_sources(yaml_writer& to, const cluster_settings& cluster)
         print_dcs(to, *cluster.dcs);
     if (cluster.sql)
         print_sql(to, *cluster.sql);
+    if (cluster.check)
+    {
+        to.line(2, "check");
+        print_http(to, *cluster.check->http);
+        print_pace(to, 3, *cluster.check);
+    }
     // The default is a rule, not a value; it can only be told.
     if (cluster.stale_after)
         to.line(2, "stale_after", format_duration(*cluster.stale_after));
@@ -217,139 +209,6 @@ void print_cluster(yaml_writer& to, const cluster_settings& cluster)
     else
         print_sources(to, cluster);
     print_members(to, cluster);
-}
-
-// Files beside a mode that does not use them are refused.
-void print_listener_tls(yaml_writer& to, const listener_settings& listener)
-{
-    const listener_tls& tls = listener.tls;
-    to.line(2, "tls");
-    to.line(3, "mode", word_of(tls_mode_words, tls.mode));
-    if (tls.mode == tls_mode::terminate)
-    {
-        to.line(3, "cert", in_quotes(tls.cert));
-        to.line(3, "key", in_quotes(tls.key));
-        to.line(3, "ca", in_quotes(tls.ca));
-        to.line(3, "min_version", word_of(tls_version_words, tls.min_version));
-        to.line(3, "required", as_bool(tls.required));
-    }
-    const server_tls_settings& server = listener.server_tls;
-    to.line(2, "server_tls");
-    to.line(3, "sslmode", word_of(sslmode_words, server.sslmode));
-    if (server.sslmode != sslmode::disable)
-    {
-        to.line(3, "ca", in_quotes(server.ca));
-        to.line(3, "cert", in_quotes(server.cert));
-        to.line(3, "key", in_quotes(server.key));
-    }
-}
-
-void print_listener_limits(yaml_writer& to, const listener_settings& listener)
-{
-    to.line(2, "queue");
-    to.line(3, "timeout", format_duration(listener.queue.timeout));
-    to.line(3, "max", std::to_string(listener.queue.max));
-    if (listener.maxconn)
-        to.line(2, "maxconn", std::to_string(*listener.maxconn));
-    else
-        to.comment(2, "maxconn: any number");
-    to.line(2, "handshakes");
-    to.line(3, "max", std::to_string(listener.handshakes.max));
-    to.line(3, "per_address", std::to_string(listener.handshakes.per_address));
-    to.line(2, "timeouts");
-    to.line(3, "handshake", format_duration(listener.timeouts.handshake));
-    to.line(3, "connect", format_duration(listener.timeouts.connect));
-    to.line(3, "client", format_duration(listener.timeouts.client));
-    to.line(3, "server", format_duration(listener.timeouts.server));
-    to.line(3, "client_fin", format_duration(listener.timeouts.client_fin));
-    to.line(2, "keepalive");
-    to.line(3, "idle", format_duration(listener.keepalive.idle));
-    to.line(3, "interval", format_duration(listener.keepalive.interval));
-    to.line(3, "count", std::to_string(listener.keepalive.count));
-    to.line(2, "tcp_user_timeout", format_duration(listener.tcp_user_timeout));
-}
-
-std::string limit_text(std::int64_t bytes)
-{
-    return format_size(bytes);
-}
-
-std::string limit_text(milliseconds time)
-{
-    return format_duration(time);
-}
-
-template <class T>
-void print_lag(yaml_writer& to, const char* key, const std::optional<lag_limit<T>>& lag)
-{
-    if (!lag)
-        return to.comment(2, std::string(key) + ": any");
-    to.line(2, key);
-    to.line(3, "leave", limit_text(lag->leave));
-    to.line(3, "enter", limit_text(lag->enter));
-}
-
-void print_tags(yaml_writer& to, int level, const tag_map& tags)
-{
-    to.line(level, "tags");
-    for (const auto& [tag, value] : tags)
-        to.line(level + 1, as_key(tag), in_quotes(value));
-}
-
-// What would contradict the role is refused even when it is a default.
-void print_demand(yaml_writer& to, const member_demand& demand)
-{
-    to.line(2, "role", word_of(listener_role_words, demand.role));
-    if (is_leader_only(demand.role))
-        return;
-    print_lag(to, "lag", demand.lag);
-    print_lag(to, "lag_time", demand.lag_time);
-    to.line(2, "lag_dwell", format_duration(demand.lag_dwell));
-    if (demand.replication_state.empty())
-        to.comment(2, "replication_state: streaming, where Patroni tells");
-    else
-        to.line(2, "replication_state", as_text(demand.replication_state));
-    if (demand.tags.empty())
-        to.comment(2, "tags: any");
-    else
-        print_tags(to, 2, demand.tags);
-    if (demand.prefer_tags.empty())
-        to.comment(2, "prefer: nobody");
-    else
-    {
-        to.line(2, "prefer");
-        print_tags(to, 3, demand.prefer_tags);
-    }
-    if (demand.fallback_primary)
-        to.line(2, "fallback", "primary");
-    else
-        to.comment(2, "fallback: nobody");
-}
-
-void print_listener(yaml_writer& to, const listener_settings& listener)
-{
-    to.line(1, as_key(listener.name));
-    to.line(2, "bind", address_list(listener.bind));
-    to.line(2, "cluster", as_text(listener.cluster));
-    print_demand(to, listener);
-    to.line(2, "balance", word_of(balance_words, listener.balance));
-    print_listener_limits(to, listener);
-    to.line(2, "on_marked_down", word_of(marked_down_words, listener.on_marked_down));
-    to.line(2, "drain");
-    to.line(3, "deadline", format_duration(listener.drain_deadline));
-    to.line(2, "withdraw_after", format_duration(listener.withdraw_after));
-    // An empty list is refused, for it reads as nobody.
-    if (listener.allow.empty())
-        to.comment(2, "allow: everybody");
-    else
-        to.line(2, "allow", network_list(listener.allow));
-    to.line(
-        2,
-        "accept_proxy",
-        listener.accept_proxy.empty() ? "off" : network_list(listener.accept_proxy)
-    );
-    to.line(2, "application_name_add_host", as_bool(listener.application_name_add_host));
-    print_listener_tls(to, listener);
 }
 
 } // namespace

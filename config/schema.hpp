@@ -33,8 +33,12 @@ void read_address_map(yaml_reader& in, const yaml_node& node, address_map& out);
 
 [[nodiscard]] tcp_settings read_tcp(yaml_reader& in, const yaml_node& node);
 
-// nullopt: nothing that could be read stands there.
+// The request instead of a connect; nullopt: nothing that could be read stands there.
 [[nodiscard]] std::optional<http_check_settings> read_check(yaml_reader& in, const yaml_node& node);
+
+// The same beside `patroni` or `postgres`, with its pace; nullopt as above.
+[[nodiscard]] std::optional<check_settings>
+read_member_check(yaml_reader& in, const yaml_node& node);
 
 // What says something of Patroni or PostgreSQL, in a cluster that has `tcp`.
 void refuse_beside_tcp(yaml_reader& in, const yaml_node& cluster);
@@ -43,6 +47,9 @@ void refuse_beside_tcp(yaml_reader& in, const yaml_node& cluster);
 void settle_roles(yaml_reader& in, const yaml_node& root, settings& s);
 
 [[nodiscard]] listener_settings read_listener(yaml_reader& in, const yaml_node& node);
+
+// Whom a listener takes of those that come to its bind.
+void read_match(yaml_reader& in, const yaml_node& node, std::vector<startup_condition>& out);
 
 // Parts of what a listener demands of members.
 void read_lag(yaml_reader& in, const yaml_node& node, std::optional<lag_limit<std::int64_t>>& out);

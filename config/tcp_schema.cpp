@@ -75,33 +75,35 @@ http_check_settings read_http(yaml_reader& in, const yaml_node& node)
     return out;
 }
 
+// How often, and how many change a mind.
+std::vector<yaml_key> pace_keys(yaml_reader& in, check_settings& out)
+{
+    return {
+        {"inter", [&](const yaml_node& v) { in.duration(v, out.inter, pause_range); }},
+        {"fastinter",
+         [&](const yaml_node& v) { read_optional(in, v, pause_range, out.fastinter); }},
+        {"downinter",
+         [&](const yaml_node& v) { read_optional(in, v, pause_range, out.downinter); }},
+        {"rise", [&](const yaml_node& v) { read_count(in, v, out.rise); }},
+        {"fall", [&](const yaml_node& v) { read_count(in, v, out.fall); }},
+        {"timeout", [&](const yaml_node& v) { read_optional(in, v, check_range, out.timeout); }},
+    };
+}
+
 } // namespace
 
 tcp_settings read_tcp(yaml_reader& in, const yaml_node& node)
 {
     tcp_settings out;
-    check_settings& check = out.check;
     const auto read_members = [&](const yaml_node& v)
     {
         const auto read = [&](const yaml_node& item)
         { out.members.push_back(read_place(in, item, usual_port)); };
         in.list(v, "a list such as [10.0.0.1:2379]", read);
     };
-    in.map(
-        node,
-        {
-            {"members", read_members},
-            {"inter", [&](const yaml_node& v) { in.duration(v, check.inter, pause_range); }},
-            {"fastinter",
-             [&](const yaml_node& v) { read_optional(in, v, pause_range, check.fastinter); }},
-            {"downinter",
-             [&](const yaml_node& v) { read_optional(in, v, pause_range, check.downinter); }},
-            {"rise", [&](const yaml_node& v) { read_count(in, v, check.rise); }},
-            {"fall", [&](const yaml_node& v) { read_count(in, v, check.fall); }},
-            {"timeout",
-             [&](const yaml_node& v) { read_optional(in, v, check_range, check.timeout); }},
-        }
-    );
+    auto keys = pace_keys(in, out.check);
+    keys.push_back({"members", read_members});
+    in.map(node, keys);
     in.require(node, {"members"});
     return out;
 }
@@ -112,6 +114,22 @@ std::optional<http_check_settings> read_check(yaml_reader& in, const yaml_node& 
     in.map(node, {{"http", [&](const yaml_node& v) { out = read_http(in, v); }}});
     in.require(node, {"http"});
     return out;
+}
+
+std::optional<check_settings> read_member_check(yaml_reader& in, const yaml_node& node)
+{
+    check_settings out;
+    auto keys = pace_keys(in, out);
+    const auto read = [&](const yaml_node& v)
+    {
+        out.http = read_http(in, v);
+        // The member's own is PostgreSQL's, which knows no HTTP.
+        in.require(v, {"port"});
+    };
+    keys.push_back({"http", read});
+    in.map(node, keys);
+    in.require(node, {"http"});
+    return out.http ? std::optional(out) : std::nullopt;
 }
 
 void refuse_beside_tcp(yaml_reader& in, const yaml_node& cluster)

@@ -4,6 +4,7 @@
 #include "config/address.hpp"
 #include "config/fit.hpp"
 #include "config/quote.hpp"
+#include "config/sharing.hpp"
 #include "config/suggest.hpp"
 #include "config/units.hpp"
 #include "config/words.hpp"
@@ -267,8 +268,9 @@ struct bound
 std::vector<bound> all_binds(const settings& s)
 {
     std::vector<bound> out;
-    for (const listener_settings& listener : s.listeners)
+    for (const auto& group : groups_of(s.listeners)) // whose binds are the same
     {
+        const listener_settings& listener = s.listeners[group.front()];
         for (std::size_t i = 0; i < listener.bind.size(); ++i)
             out.push_back(
                 {"listener " + quoted(listener.name),
@@ -342,6 +344,7 @@ std::vector<finding> validate(const settings& s)
         check_listener(listener, out);
     check_cluster_names(s, out);
     check_listeners_and_clusters(s, out);
+    check_sharing(s, out);
     check_binds(s, out);
     return out;
 }

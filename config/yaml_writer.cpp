@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "config/yaml_writer.hpp"
 
+#include "config/address.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <iterator>
 
 namespace rolegate::config
 {
@@ -77,6 +80,18 @@ std::string as_list(const std::vector<std::string>& items)
     for (const std::string& item : items)
         out += (out.size() > 1 ? ", " : "") + in_quotes(item);
     return out + "]";
+}
+
+std::string as_list(const std::vector<host_port>& addresses)
+{
+    std::vector<std::string> items;
+    std::ranges::transform(addresses, std::back_inserter(items), format_address);
+    return as_list(items);
+}
+
+std::string as_bool(bool value)
+{
+    return value ? "true" : "false";
 }
 
 void yaml_writer::line(int level, std::string_view key, std::string_view value)

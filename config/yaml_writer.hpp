@@ -3,6 +3,8 @@
 // YAML as the reader here takes it back, two spaces a level, one key a line. Pure.
 #pragma once
 
+#include "config/places.hpp"
+
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +24,9 @@ namespace rolegate::config
 
 // Items always in quotes: a bare * starts an alias, and [::] a list.
 [[nodiscard]] std::string as_list(const std::vector<std::string>& items);
+[[nodiscard]] std::string as_list(const std::vector<host_port>& addresses);
+
+[[nodiscard]] std::string as_bool(bool value);
 
 class yaml_writer
 {

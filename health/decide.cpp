@@ -88,6 +88,8 @@ member base_of(const scene& s, const member* before, const listed_member* listed
             m.timeline = w->timeline;
     }
     take_sources(s, m);
+    if (s.rules.checks_members)
+        take_check(m, s.seen.checks);
     return m;
 }
 

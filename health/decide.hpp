@@ -25,6 +25,7 @@ struct policy
     // How old the whole view may be before it routes nobody; unset: the cluster's ttl, else 10 s.
     std::optional<std::chrono::milliseconds> stale_after;
     bool fence_without_dcs = false; // on_dcs_loss: fence
+    bool checks_members = false;    // `check`: over HTTP as well
     bool end_when_stale = false;    // on_stale: shutdown_sessions
     std::vector<demand> demands;    // of the cluster's listeners, in the order of the configuration
 };

@@ -154,6 +154,14 @@ grant by_role(
     return best_of({m.write, leads_standby_cluster(t, m), as_replica(t, m, d, lag, now)});
 }
 
+// Its own check, beside all that its cluster says of it: as with lag only new sessions stay away.
+grant unless_check_failed(const member& m, grant g)
+{
+    if (g.verdict == admission::open && !m.check_failed.empty())
+        g = {admission::keep, "http-check", m.check_failed, g.preferred};
+    return g;
+}
+
 // --- all members of a listener ------------------------------------------------------------------
 
 // Patroni asks tags of everybody but of leaders as such.
@@ -165,7 +173,7 @@ grant grant_of(
     if (g.verdict == admission::open && !config::is_leader_only(d.role))
         g = tag_refusal(d, m).value_or(g);
     g.preferred = !d.prefer_tags.empty() && has_tags(m, d.prefer_tags);
-    return g;
+    return unless_check_failed(m, g);
 }
 
 // The primary stands in while no replica is open, and keeps what it has got when one is again. A
@@ -186,7 +194,9 @@ void fall_back(topology& t, std::size_t index)
         if (over)
             g = {admission::keep, "fallback-over", "is the primary, and a replica is open"};
         else if (needed && m.write.verdict == admission::open)
-            g = {admission::open, "fallback", "is the primary, and no replica is open"};
+            g = unless_check_failed(
+                m, {admission::open, "fallback", "is the primary, and no replica is open"}
+            );
         else
             g = {admission::keep, m.write.rule, m.write.reason};
     }

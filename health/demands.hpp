@@ -23,8 +23,8 @@ struct demand
 // Fills in `t.listeners` and each member's `grants` and `lag_watches`, by the demands' index. What
 // was known of lag before is taken from `before`.
 //
-// Losing the role closes a member. Tags, lag and the kind of replication only keep it from new
-// sessions. A limit on what is not known is not met.
+// Losing the role closes a member. Tags, lag, the kind of replication and a check over HTTP that
+// fails only keep it from new sessions. A limit on what is not known is not met.
 void grant_demands(
     topology& t, const topology& before, const std::vector<demand>& demands, time_point now
 );

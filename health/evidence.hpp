@@ -5,6 +5,7 @@
 #pragma once
 
 #include "health/address.hpp"
+#include "health/check_report.hpp"
 #include "health/doubt.hpp"
 #include "health/member.hpp"
 
@@ -176,6 +177,7 @@ struct evidence
     std::map<std::string, config::host_port> poolers;
     // By host, name or address.
     std::map<std::string, address_list> addresses;
+    check_reports checks;                         // of `check`, if it is configured
     std::optional<std::chrono::milliseconds> ttl; // the cluster's, from GET /config
 
     // The cluster's ttl by the DCS or by GET /config; unset: neither has said it yet.

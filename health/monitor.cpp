@@ -43,6 +43,7 @@ policy policy_of(const config::cluster_settings& s, std::vector<demand> demands)
         p.word_fresh_for += quiet_interval;
     p.stale_after = s.stale_after;
     p.fence_without_dcs = s.on_dcs_loss == config::dcs_loss::fence;
+    p.checks_members = s.check.has_value();
     p.end_when_stale = s.on_stale == config::stale_action::shutdown_sessions;
     return p;
 }
@@ -93,6 +94,19 @@ monitor::monitor(
     t.began = clock::now();
     t.stale_after = settings.stale_after.value_or(t.stale_after);
     believed_ = std::make_shared<const topology>(std::move(t));
+    if (settings.check)
+        checks_.emplace(
+            control,
+            settings,
+            names_,
+            seen_.checks,
+            [this](const check& c, bool changed)
+            {
+                observer_.on_check(c);
+                if (changed)
+                    believe(clock::now());
+            }
+        );
     if (!settings.dcs)
         return;
     dcs::follower_observer ears;
@@ -142,6 +156,8 @@ void monitor::stop()
         dcs_->stop();
     for (const auto& [name, probe] : probes_)
         probe->stop();
+    if (checks_)
+        checks_->stop();
     wake_.cancel();
 }
 
@@ -334,6 +350,8 @@ void monitor::believe(time_point now)
     believed_ = std::move(next);
     note_unsettled(now);
     forget_strangers();
+    if (checks_)
+        checks_->follow(*believed_);
     if (changed || now - published_ >= republish_every)
     {
         published_ = now;

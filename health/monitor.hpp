@@ -10,6 +10,7 @@
 #include "health/cluster_monitor.hpp"
 #include "health/dcs/follower.hpp"
 #include "health/decide.hpp"
+#include "health/http_checks.hpp"
 #include "health/observer.hpp"
 #include "health/patroni/rest_poller.hpp"
 #include "health/resolve.hpp"
@@ -20,6 +21,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -77,6 +79,7 @@ private:
     patroni::rest_poller rest_;
     std::unique_ptr<dcs::follower> dcs_;                       // unset: none is configured
     std::map<std::string, std::shared_ptr<sql_probe>> probes_; // by member name
+    std::optional<http_checks> checks_;                        // unset: none are configured
 
     bool stopped_ = false;
     bursts bursts_;

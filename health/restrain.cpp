@@ -25,6 +25,20 @@ void take_addresses(member& m, const std::map<std::string, address_list>& known)
     m.other_addresses.assign(found->second.begin() + 1, found->second.end());
 }
 
+void take_check(member& m, const check_reports& known)
+{
+    const auto found = known.find(m.name);
+    if (found == known.end())
+    {
+        m.check_text = "not checked";
+        m.check_failed = "has not been checked over HTTP yet";
+        return;
+    }
+    const auto& report = found->second;
+    m.check_text = report.text;
+    m.check_failed = report.passed ? "" : "over HTTP " + report.reason;
+}
+
 void close_unreachable(grant& g, const member& m)
 {
     if (g.verdict != admission::open || (!m.address.empty() && m.port != 0))

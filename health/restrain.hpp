@@ -5,6 +5,7 @@
 #pragma once
 
 #include "health/address.hpp"
+#include "health/check_report.hpp"
 #include "health/topology.hpp"
 
 #include <map>
@@ -17,6 +18,9 @@ namespace rolegate::health
 void take_addresses(member& m, const std::map<std::string, address_list>& known);
 
 // An open verdict needs somewhere to go.
+// What the additional check of this member says. One that was never checked does not pass.
+void take_check(member& m, const check_reports& known);
+
 void close_unreachable(grant& g, const member& m);
 
 // A member that newly comes in must follow the present timeline: an old primary that returns may

@@ -5,16 +5,14 @@
 #pragma once
 
 #include "config/settings.hpp"
-#include "health/check_count.hpp"
+#include "health/check_loop.hpp"
 #include "health/cluster_monitor.hpp"
 #include "health/observer.hpp"
 #include "health/resolve.hpp"
 
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
-#include <deque>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -40,35 +38,20 @@ public:
     [[nodiscard]] const topology_ptr& believed() const noexcept override { return believed_; }
 
 private:
-    // One member's checks; what they have taught stands in `next_`.
-    struct checks
-    {
-        std::size_t index; // of the member
-        check_count count;
-        boost::asio::steady_timer timer;
-        time_point next{}; // not while one is under way
-        time_point ended{};
-        std::string address = {}; // that was checked last
-    };
-
-    boost::asio::awaitable<void> follow(checks& c);
-    boost::asio::awaitable<std::string> check_once(checks& c, std::chrono::milliseconds limit);
-    void take(checks& c, const std::string& error, time_point began);
-    bool judge(member& m, const checks& c, const std::string& error);
+    void take(std::size_t index, const std::string& error, clock::duration took);
+    bool judge(member& m, const check_count& count, const std::string& error);
     void report(const member& m, const std::string& error, clock::duration took);
     void hasten_first_checks(time_point now);
     void publish(bool changed, time_point now);
 
-    boost::asio::io_context& control_;
     const config::tcp_settings settings_;
     const std::vector<demand> demands_;
     observer& observer_;
     name_cache names_;
-    std::deque<checks> checks_; // in the order of the members; the coroutines refer to them
-    topology next_;             // what is known now; a copy is published
+    std::vector<std::shared_ptr<check_loop>> checks_; // in the order of the members
+    topology next_;                                   // what is known now; a copy is published
     topology_ptr believed_;
     time_point published_{};
-    bool stopped_ = false;
 };
 
 } // namespace rolegate::health

@@ -65,11 +65,13 @@ struct member
     sync_state sync = sync_state::unknown;
     std::string replication_state; // "streaming", "in archive recovery"; "" = not known
     tag_map tags;
-    bool listed = true;                  // still a member according to the DCS
-    time_point listed_seen{};            // when it was last listed
-    grant write;                         // as the primary
-    grant read;                          // as a replica
-    std::vector<grant> grants;           // for each listener of the cluster, see demands.hpp
+    bool listed = true;        // still a member according to the DCS
+    time_point listed_seen{};  // when it was last listed
+    std::string check_text;    // of its additional check, as HAProxy says it; "" = there is none
+    std::string check_failed;  // why it gets no new sessions by that; "" = it may
+    grant write;               // as the primary
+    grant read;                // as a replica
+    std::vector<grant> grants; // for each listener of the cluster, see demands.hpp
     std::vector<lag_watch> lag_watches;  // by listener, like these
     std::optional<time_point> word_seen; // when Patroni last spoke for it
     std::string error;                   // why Patroni does not answer now; "" = it does

@@ -11,7 +11,7 @@ namespace
 
 // In the order of the enum. 57P03 is the one refusal after which libpq tries its next host; 57P01
 // is what a server says when it ends a session.
-constexpr std::array<errc_info, 28> table{{
+constexpr std::array<errc_info, 29> table{{
     {side::proxy, "none", nullptr, ""},
     {side::client, "startup_malformed", nullptr, ""},
     {side::client, "proxy_header_bad", nullptr, ""},
@@ -20,6 +20,12 @@ constexpr std::array<errc_info, 28> table{{
     {side::client, "bytes_before_tls", "08P01", "received unencrypted data after SSL request"},
     {side::client, "tls_failed", nullptr, ""},
     {side::client, "tls_required", "28000", "this port accepts no connection without SSL"},
+    // As PostgreSQL answers whom no line of pg_hba.conf fits. Not 3D000: the database may well
+    // exist.
+    {side::client,
+     "no_match",
+     "28000",
+     "no listener of this port takes a connection with this user, database and options"},
     {side::client, "handshake_timeout", nullptr, ""},
     {side::client, "client_gone", nullptr, ""},
     {side::client, "client_reset", nullptr, ""},
@@ -54,7 +60,7 @@ constexpr std::array<errc_info, 28> table{{
      "cannot connect now: the state of the cluster is not known"},
     {side::proxy, "queue_full", "57P03", "cannot connect now: too many clients are waiting"},
     {side::proxy, "role_lost", "57P01", "terminating connection: the member lost its role"},
-    {side::proxy, "moved", "57P01", "terminating connection: a replica is there again"},
+    {side::proxy, "moved", "57P01", "terminating connection: another member is there for it"},
     {side::proxy,
      "view_lost",
      "57P01",

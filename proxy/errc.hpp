@@ -18,6 +18,7 @@ enum class errc
     bytes_before_tls,    // plaintext behind SSLRequest: someone may be injecting
     tls_failed,          // its TLS handshake with us failed
     tls_required,        // it asked for no TLS, and the listener demands it
+    no_match,            // no listener of its port takes it
     handshake_timeout,   // no whole first packet in time
     client_gone,         // closed or reset before the session was established
     client_reset,        // reset in the data phase
@@ -36,7 +37,7 @@ enum class errc
     stale_view,         // the view of the cluster is older than stale_after
     queue_full,         // queue.max clients are held already
     role_lost,          // the member lost the listener's role
-    moved,              // the member only stood in for others, which are back
+    moved,              // another member should serve it: see fallback and rebalance
     view_lost,          // the view grew older than stale_after, and on_stale is shutdown_sessions
     shutting_down,
     internal, // our own fault

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/front.hpp"
 
+#include "config/sharing.hpp"
 #include "proxy/descriptors.hpp"
 
 #include <boost/asio/post.hpp>
@@ -27,12 +28,7 @@ front::front(
     make_states(settings);
     make_workers(settings, first_beliefs, observer);
     load_tls();
-    std::vector<worker*> all;
-    for (const auto& w : workers_)
-        all.push_back(w.get());
-    for (auto& state : states_)
-        listeners_.push_back(std::make_unique<listener>(state, *all[state.index % all.size()], all)
-        );
+    make_listeners(settings);
 }
 
 void front::make_states(const config::settings& settings)
@@ -74,6 +70,28 @@ void front::make_workers(
         workers_.push_back(
             std::make_unique<worker>(i, count, settings.buffer_size, beliefs, states, observer)
         );
+}
+
+void front::make_listeners(const config::settings& settings)
+{
+    std::vector<worker*> all;
+    for (const auto& w : workers_)
+        all.push_back(w.get());
+    entrances_.resize(states_.size());
+    for (const auto& group : config::groups_of(settings.listeners))
+    {
+        std::vector<listener_state*> sharing;
+        for (const auto i : group)
+            sharing.push_back(&states_[i]);
+        auto& first = *sharing.front();
+        listeners_.push_back(std::make_unique<listener>(first, *all[first.index % all.size()], all)
+        );
+        for (auto* state : sharing)
+        {
+            state->sharing = sharing;
+            entrances_[state->index] = listeners_.back().get();
+        }
+    }
 }
 
 void front::start()

@@ -50,7 +50,7 @@ public:
     // By the listener's index.
     [[nodiscard]] std::vector<std::string> bound(std::size_t i) const
     {
-        return listeners_[i]->bound();
+        return entrances_[i]->bound();
     }
     [[nodiscard]] bool paused(std::size_t i) const { return states_[i].door.paused(); }
     [[nodiscard]] const selection& members(std::size_t i) const { return states_[i].members; }
@@ -59,6 +59,7 @@ public:
 
 private:
     void make_states(const config::settings& settings);
+    void make_listeners(const config::settings& settings);
     void make_workers(
         const config::settings& settings,
         const std::vector<health::topology_ptr>& beliefs,
@@ -70,7 +71,8 @@ private:
     process_state process_;
     std::deque<listener_state> states_; // addresses stay
     std::vector<std::unique_ptr<worker>> workers_;
-    std::vector<std::unique_ptr<listener>> listeners_;
+    std::vector<std::unique_ptr<listener>> listeners_; // one for those that share a bind
+    std::vector<const listener*> entrances_;           // by the listener's index
 };
 
 } // namespace rolegate::proxy

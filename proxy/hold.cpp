@@ -87,6 +87,15 @@ bool hold::paused() const
     return paused_;
 }
 
+std::map<std::string, std::size_t, std::less<>> hold::sessions_by_member() const
+{
+    const lock held_lock(mutex_);
+    std::map<std::string, std::size_t, std::less<>> all;
+    for (const auto& [member, there] : members_)
+        all.emplace(member, there.sessions);
+    return all;
+}
+
 // --- under the lock ----------------------------------------------------------------------------
 
 hold::turn hold::try_enter(visit& v, const choose_function& choose, step& s)
@@ -163,82 +172,88 @@ void hold::wake(lock held_lock, step& s, ticket except)
 // --- a visit -----------------------------------------------------------------------------------
 
 hold::visit::visit(hold& door, std::size_t worker) noexcept
-    : door_(door), worker_(static_cast<std::uint32_t>(worker))
+    : door_(&door), worker_(static_cast<std::uint32_t>(worker))
 {
 }
 
 hold::turn hold::visit::enter(const choose_function& choose)
 {
-    lock held_lock(door_.mutex_);
+    lock held_lock(door_->mutex_);
     const bool is_new = ticket_ == 0;
     if (is_new)
-        ticket_ = ++door_.drawn_;
+        ticket_ = ++door_->drawn_;
     // Free for itself as well: with maxconn 1 it would else stand in its own way.
     step s;
-    const bool freed = door_.free_places(*this, s);
+    const bool freed = door_->free_places(*this, s);
     std::optional<waiting_line::waiter> moved_up;
     if (where_ == where::waiting)
     {
-        s.waited_for = door_.waiting_.aside_for(ticket_);
-        moved_up = door_.waiting_.join({ticket_, worker_});
+        s.waited_for = door_->waiting_.aside_for(ticket_);
+        moved_up = door_->waiting_.join({ticket_, worker_});
     }
-    const auto answer = door_.try_enter(*this, choose, s);
+    const auto answer = door_->try_enter(*this, choose, s);
     if (where_ == where::outside)
     {
-        if (is_new && door_.waiting_.size() >= door_.limits_.max_held)
+        if (is_new && door_->waiting_.size() >= door_->limits_.max_held)
         {
             ticket_ = 0;
             return turn::queue_full;
         }
-        door_.waiting_.join({ticket_, worker_});
-        door_.held_ = door_.waiting_.size();
+        door_->waiting_.join({ticket_, worker_});
+        door_->held_ = door_->waiting_.size();
         where_ = where::waiting;
     }
     if (!s.aside_for.empty())
-        door_.waiting_.stand_aside(ticket_, s.aside_for);
+        door_->waiting_.stand_aside(ticket_, s.aside_for);
     // The wake that brought it here was for a place on the member that it wanted before.
-    const bool passes_on = moved_up && door_.waiting_.is_first_aside(moved_up->number);
+    const bool passes_on = moved_up && door_->waiting_.is_first_aside(moved_up->number);
     if (passes_on)
         s.wake(moved_up);
     if (freed || passes_on || answer == turn::entered || !s.aside_for.empty())
-        door_.wake(std::move(held_lock), s, ticket_);
+        door_->wake(std::move(held_lock), s, ticket_);
     return answer;
 }
 
 void hold::visit::connected()
 {
-    lock held_lock(door_.mutex_);
+    lock held_lock(door_->mutex_);
     if (where_ != where::connecting)
         return;
     where_ = where::connected;
     --member_->second.connecting;
     step s;
-    s.wake(door_.waiting_.first_for(member_->first));
-    door_.wake(std::move(held_lock), s);
+    s.wake(door_->waiting_.first_for(member_->first));
+    door_->wake(std::move(held_lock), s);
 }
 
 void hold::visit::leave() noexcept
 {
     if (ticket_ == 0)
         return;
-    lock held_lock(door_.mutex_);
-    const auto& line = door_.waiting_;
+    lock held_lock(door_->mutex_);
+    const auto& line = door_->waiting_;
     const bool changes_nothing =
         where_ == where::waiting && line.is_behind(ticket_) && !line.is_aside(ticket_);
     step s;
-    door_.free_places(*this, s);
-    door_.forget_waiting(*this, s);
+    door_->free_places(*this, s);
+    door_->forget_waiting(*this, s);
     ticket_ = 0;
     if (!changes_nothing)
-        door_.wake(std::move(held_lock), s);
+        door_->wake(std::move(held_lock), s);
+}
+
+void hold::visit::move_to(hold& door) noexcept
+{
+    leave();
+    door_ = &door;
 }
 
 hold::turn hold::visit::waits_for() const
 {
-    const lock held_lock(door_.mutex_);
-    if (!door_.paused_ && door_.waiting_.is_aside(ticket_))
+    const lock held_lock(door_->mutex_);
+    if (!door_->paused_ && door_->waiting_.is_aside(ticket_))
         return turn::full;
-    return door_.paused_ ? turn::paused : door_.waits_for_;
+    return door_->paused_ ? turn::paused : door_->waits_for_;
 }
 
 std::string_view hold::visit::member() const noexcept

@@ -107,6 +107,9 @@ public:
     [[nodiscard]] std::size_t held() const noexcept { return held_; }
     [[nodiscard]] std::size_t sessions() const noexcept { return sessions_; }
 
+    // Those inside by member; members without any are missing.
+    [[nodiscard]] std::map<std::string, std::size_t, std::less<>> sessions_by_member() const;
+
     enum class turn
     {
         entered,
@@ -153,6 +156,8 @@ public:
     visit(const visit&) = delete;
     visit& operator=(const visit&) = delete;
 
+    void move_to(hold& door) noexcept; // leaves, and begins anew at another one
+
     // Tries to go in. What it may have had inside is free first, and unless it enters it waits
     // where its ticket says. The queue's limit is for those that come for the first time: a visit
     // that was inside is not turned away, so a few more than max_held may wait.
@@ -185,7 +190,7 @@ private:
         connected,
     };
 
-    hold& door_;
+    hold* door_;
     member_map::iterator member_{}; // when inside
     ticket ticket_ = 0;
     const std::uint32_t worker_;

@@ -143,9 +143,9 @@ void listener::on_look()
     if (stopped_ || after == after.zero())
         return;
     const auto now = std::chrono::steady_clock::now();
-    const auto& t = *home_.believed(state_.cluster);
-    const bool open = has_open_member(state_.to, t, now);
-    if (open)
+    const auto is_open = [&](const listener_state* l)
+    { return has_open_member(l->to, *home_.believed(l->cluster), now); };
+    if (std::ranges::any_of(state_.sharing, is_open))
     {
         closed_since_.reset();
         if (withdrawn_)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// The listening sockets of one listener. One worker accepts and deals the clients out to all
-// workers in turn; with SO_REUSEPORT the kernel would deal few long-lived connections unevenly, and
-// a second process could take the port unnoticed.
+// The listening sockets of one listener, or of several that share their bind. One worker accepts
+// and deals the clients out to all workers in turn; with SO_REUSEPORT the kernel would deal few
+// long-lived connections unevenly, and a second process could take the port unnoticed.
 #pragma once
 
 #include "proxy/listener_state.hpp"
@@ -22,8 +22,9 @@ class worker;
 class listener final : private listening_socket::owner
 {
 public:
-    // Binds and listens at once on every address; throws std::runtime_error with the
-    // address in its text when one is taken. Accepting begins with start(), on `home`'s thread.
+    // `state`: the first of those that share the bind; every client begins as its. Binds and
+    // listens at once on every address; throws std::runtime_error with the address in its text when
+    // one is taken. Accepting begins with start(), on `home`'s thread.
     listener(listener_state& state, worker& home, std::vector<worker*> all);
 
     void start();

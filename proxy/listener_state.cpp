@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/listener_state.hpp"
 
+#include "proxy/match.hpp"
+
+#include <algorithm>
 #include <utility>
 
 namespace rolegate::proxy
@@ -28,6 +31,18 @@ listener_state::listener_state(
       members(to, settings.balance, cluster_settings), handshakes(settings.handshakes),
       allowed_(ranges(settings.allow)), proxies_(ranges(settings.accept_proxy))
 {
+}
+
+listener_state* listener_state::taker_of(pgwire::bytes startup) const noexcept
+{
+    const auto takes = [startup](const auto* l) { return fits(l->settings.match, startup); };
+    const auto found = std::ranges::find_if(sharing, takes);
+    return found == sharing.end() ? nullptr : *found;
+}
+
+listener_state* listener_state::taker_of_all() const noexcept
+{
+    return sharing.back()->settings.match.empty() ? sharing.back() : nullptr;
 }
 
 } // namespace rolegate::proxy

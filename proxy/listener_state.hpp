@@ -8,6 +8,7 @@
 #include "proxy/cancel_keys.hpp"
 #include "proxy/handshake_count.hpp"
 #include "proxy/hold.hpp"
+#include "proxy/pgwire/first_packet.hpp"
 #include "proxy/selection.hpp"
 
 #include <atomic>
@@ -45,12 +46,20 @@ struct listener_state
         return allowed_.empty() || any_contains(allowed_, from);
     }
 
+    // The first that takes a client with this StartupMessage, of those that share its bind;
+    // nullptr: none does.
+    [[nodiscard]] listener_state* taker_of(pgwire::bytes startup) const noexcept;
+
+    // The one that takes whoever cannot be read; nullptr: there is none.
+    [[nodiscard]] listener_state* taker_of_all() const noexcept;
+
     const config::listener_settings settings;
     const config::cluster_settings cluster_settings;
     const destination to;
     process_state& process;
-    std::size_t index = 0;   // in the configuration
-    std::size_t cluster = 0; // index of its cluster
+    std::size_t index = 0;                      // in the configuration
+    std::size_t cluster = 0;                    // index of its cluster
+    std::vector<listener_state*> sharing{this}; // its bind; in their order, itself included
     hold door;
     selection members;
     handshake_count handshakes;

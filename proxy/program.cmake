@@ -54,7 +54,8 @@ add_library(proxy STATIC
     tls_context.cpp
     tls_stream.cpp
     transport.cpp
-    worker.cpp)
+    worker.cpp
+    worker_moves.cpp)
 target_precompile_headers(proxy REUSE_FROM asio_impl)
 target_include_directories(proxy PUBLIC ${PROJECT_BINARY_DIR}/generated)
 target_link_libraries(proxy

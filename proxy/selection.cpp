@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/selection.hpp"
 
+#include "proxy/rebalance.hpp"
+
 #include <algorithm>
 #include <random>
 
 namespace rolegate::proxy
 {
+
+namespace
+{
+
+// A client that has not come again by then is not expected any more.
+constexpr std::chrono::seconds away_for{60};
+
+} // namespace
 
 selection::selection(
     destination to, config::balance_algorithm how, const config::cluster_settings& cluster
@@ -40,7 +50,10 @@ std::string_view selection::choose(
         if (!found.member)
             continue;
         if (!found.waits)
+        {
+            away_ -= away_ > 0 ? 1U : 0U;
             return found.member->name;
+        }
         room.wait_for(found.member->name);
         return {};
     }
@@ -73,6 +86,44 @@ selection::time_point selection::next_step(time_point now) const
 {
     const std::lock_guard lock(mutex_);
     return slowstart_.next_step(now);
+}
+
+selection::session_counts selection::surplus_members(
+    const health::topology& t, time_point now, const session_counts& sessions, unsigned percent
+)
+{
+    const std::lock_guard lock(mutex_);
+    if (now - moved_ > away_for)
+        away_ = 0;
+    find_eligible(to_, t, now, cluster_, eligible_);
+    const bool prefers = std::ranges::any_of(
+        eligible_, [this](const auto* m) { return grant_for(to_, *m).preferred; }
+    );
+    std::vector<holding> all;
+    for (const auto* m : eligible_)
+    {
+        if (prefers && !grant_for(to_, *m).preferred)
+            continue;
+        const auto there = sessions.find(m->name);
+        const auto count = there == sessions.end() ? 0 : there->second;
+        const auto maxconn = slowstart_.maxconn(m->name, now);
+        if (!maxconn || count < *maxconn)
+            all.push_back({m->name, count, slowstart_.weight(m->name, now)});
+    }
+    session_counts due;
+    for (const auto& h : all)
+        if (const auto n = moves_due(surplus(h, all, away_), h.sessions, percent); n > 0)
+            due.emplace(h.member, n);
+    return due;
+}
+
+void selection::note_moved(std::size_t sessions, time_point now)
+{
+    if (sessions == 0)
+        return;
+    const std::lock_guard lock(mutex_);
+    away_ += sessions;
+    moved_ = now;
 }
 
 std::map<std::string, member_share>

@@ -51,6 +51,16 @@ public:
     // When a member that has opened lately takes more; max(): none does.
     [[nodiscard]] time_point next_step(time_point now) const;
 
+    // Members that have more than their share, and how many each may give up within this second;
+    // see rebalance.hpp.
+    using session_counts = std::map<std::string, std::size_t, std::less<>>; // by member
+    [[nodiscard]] session_counts surplus_members(
+        const health::topology& t, time_point now, const session_counts& sessions, unsigned percent
+    );
+
+    // So many were sent away, and are expected to come again.
+    void note_moved(std::size_t sessions, time_point now);
+
     // Of the members of `t` that are open.
     [[nodiscard]] std::map<std::string, member_share>
     shares(const health::topology& t, time_point now) const;
@@ -70,6 +80,8 @@ private:
     mutable std::mutex mutex_; // of everything below; never held while a door is entered
     slowstart slowstart_;
     balance balance_;
+    std::size_t away_ = 0;                        // moved, and not chosen for again
+    time_point moved_{};                          // when the last was
     std::vector<const health::member*> eligible_; // these two are reused by every choice
     std::vector<candidate> candidates_;
 };

@@ -38,7 +38,7 @@ pgwire::bytes bytes_of(const std::string& text)
 } // namespace
 
 session::session(worker& w, listener_state& l, std::uint64_t id, unique_fd client, const peer& from)
-    : worker_(w), listener_(l), id_(id), client_(w.loop(), std::move(client)), server_(w.loop()),
+    : worker_(w), listener_(&l), id_(id), client_(w.loop(), std::move(client)), server_(w.loop()),
       peer_(from), visit_(l.door, w.index()), opening_(std::make_unique<opening>(*this, w.loop())),
       accepted_(std::chrono::steady_clock::now())
 {
@@ -51,7 +51,7 @@ session::~session()
     end_hold("shutdown");
     record_end();
     leave_member();
-    --listener_.process.clients;
+    --listener_->process.clients;
 }
 
 void session::start()
@@ -104,7 +104,7 @@ asio::awaitable<bool> session::establish()
         const auto step = opening_->hands.step();
         if (step == handshake::next::reject)
             co_return fail(errc::startup_malformed);
-        if (step == handshake::next::negotiate && ends_tls())
+        if (step == handshake::next::negotiate && settles_encryption())
         {
             if (!co_await accept_encryption())
                 co_return false;
@@ -117,15 +117,17 @@ asio::awaitable<bool> session::establish()
         const bool settled = step == handshake::next::startup || step == handshake::next::opaque;
         if (ends_tls() && settled && opening_->hands.kind() != pgwire::first_packet::startup)
             co_return fail(errc::startup_malformed);
-        if (step == handshake::next::startup)
-            co_return co_await start_up();
-        if (step == handshake::next::opaque)
-            co_return co_await pass_on_unread();
         if (step == handshake::next::cancel)
         {
             co_await forward_cancel();
             co_return false;
         }
+        if (!find_listener())
+            co_return fail(errc::no_match);
+        if (step == handshake::next::startup)
+            co_return co_await start_up();
+        if (step == handshake::next::opaque)
+            co_return co_await pass_on_unread();
         const bool answered = co_await negotiate();
         if (!answered || opening_->hands.step() == handshake::next::opaque)
             co_return answered;
@@ -178,7 +180,7 @@ asio::awaitable<bool> session::negotiate()
 // it: one that says "not now" is answered with another try.
 asio::awaitable<bool> session::start_up()
 {
-    const auto& l = listener_.settings;
+    const auto& l = listener_->settings;
     if (ends_tls() && l.tls.required && !client_.encrypted())
         co_return fail(errc::tls_required);
     auto& startup = opening_->startup;
@@ -256,18 +258,18 @@ void session::start_relay()
     const bool readable = o->hands.step() == handshake::next::startup;
 
     phase_ = phase::data;
-    counted_ = &worker_.stats_of(listener_).members[member_];
+    counted_ = &worker_.stats_of(*listener_).members[member_];
     ++counted_->sessions;
     relay_.emplace(client_, server_, worker_.loop(), worker_.buffers(), worker_.now(), *this);
     worker_.settle(*this);
-    worker_.note_routed(listener_, member_);
+    worker_.note_routed(*listener_, member_);
     if (readable)
         relay_->start_readable(o->answer);
     else
         relay_->start_opaque();
     // The belief may have changed while the last words of the opening were on their way.
     if (on_topology())
-        worker_.note_cut(listener_, member_, 1);
+        worker_.note_cut(*listener_, member_, 1);
     if (leaving_ != errc::none)
         leave_when_idle(leaving_, std::nullopt);
 }
@@ -275,11 +277,11 @@ void session::start_relay()
 // The session can be cancelled from now on.
 void session::on_backend_key(pgwire::bytes key)
 {
-    const auto* m = worker_.believed(listener_.cluster)->find(member_);
+    const auto* m = worker_.believed(listener_->cluster)->find(member_);
     if (!m)
         return;
     const bool one_place = m->other_addresses.empty();
-    cancel_key_ = listener_.process.keys.add(
+    cancel_key_ = listener_->process.keys.add(
         key, one_place ? server_address{m->address, m->port} : place_of(server_)
     );
 }
@@ -288,7 +290,7 @@ void session::on_half_closed()
 {
     if (relay_->server_ended())
         visit_.leave(); // its place is free, however long the client stays
-    set_deadline(deadline::peer_fin, listener_.settings.timeouts.client_fin);
+    set_deadline(deadline::peer_fin, listener_->settings.timeouts.client_fin);
     worker_.watch(*this);
 }
 
@@ -298,7 +300,7 @@ void session::on_relay_end(errc why)
     if (why_ == errc::none)
         why_ = why;
     if (why_ == errc::server_ended || why_ == errc::server_reset)
-        worker_.hint(listener_.cluster, member_, health::life_sign::ended);
+        worker_.hint(listener_->cluster, member_, health::life_sign::ended);
 
     auto words = relay_->take_unsent();
     if (relay_->can_say_last_words())
@@ -348,7 +350,9 @@ asio::awaitable<void> session::say_goodbye(std::string last_words)
     set_deadline(deadline::goodbye, goodbye_limit);
     if (!last_words.empty())
         co_await client_.write(bytes_of(last_words));
-    if (info(why_).who == side::client && last_words.empty())
+    // One that nobody takes has done nothing wrong: it gets its FIN.
+    const bool impolite = info(why_).who == side::client && why_ != errc::no_match;
+    if (impolite && last_words.empty())
         co_return client_.close();
     client_.finish_sending();
     // Others have their turn after every buffer: one that sends without end would keep the worker.

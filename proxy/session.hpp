@@ -81,7 +81,7 @@ public:
     // Which of the worker's lists it is in: that of those which wait for something, or relay.
     bool waits = true;
 
-    [[nodiscard]] const listener_state& listener() const noexcept { return listener_; }
+    [[nodiscard]] const listener_state& listener() const noexcept { return *listener_; }
     [[nodiscard]] const std::string& member() const noexcept { return member_; }
 
     // What has passed so far, while the session is not counted as ended yet.
@@ -119,6 +119,9 @@ private:
     awaitable<bool> secure_client();
     awaitable<bool> read_packet();
     awaitable<void> forward_cancel();
+    bool find_listener();
+    void move_to(listener_state& l) noexcept;
+    [[nodiscard]] bool settles_encryption() const noexcept;
     [[nodiscard]] std::optional<std::byte> early_byte();
     [[nodiscard]] bool ends_tls() const noexcept;
     [[nodiscard]] bool is_any_protocol() const noexcept;
@@ -159,7 +162,7 @@ private:
     bool fail(errc why) noexcept;
 
     worker& worker_;
-    listener_state& listener_;
+    listener_state* listener_; // the first that shares its bind, until it is known which
     std::uint64_t id_;
     transport client_;
     transport server_;

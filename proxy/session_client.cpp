@@ -9,6 +9,7 @@
 #include "proxy/session.hpp"
 #include "proxy/worker.hpp"
 
+#include <algorithm>
 #include <array>
 #include <sys/socket.h>
 #include <utility>
@@ -39,23 +40,43 @@ std::optional<address_key> key_of(const client_address& a)
     return key;
 }
 
+// Where this listener's sessions may be, each place once.
+void add_servers(
+    const listener_state& l, const health::topology& t, std::vector<server_address>& to
+)
+{
+    const auto add = [&to](server_address a)
+    {
+        if (std::ranges::find(to, a) == to.end())
+            to.push_back(std::move(a));
+    };
+    for (const auto& m : t.members)
+    {
+        if (m.address.empty() || !may_stay(l.to, t, m.name))
+            continue;
+        add({m.address, m.port});
+        for (const auto& other : m.other_addresses)
+            add({other, m.port});
+    }
+}
+
 } // namespace
 
 bool session::ends_tls() const noexcept
 {
-    return listener_.settings.tls.mode == config::tls_mode::terminate;
+    return listener_->settings.tls.mode == config::tls_mode::terminate;
 }
 
 bool session::is_any_protocol() const noexcept
 {
-    return listener_.cluster_settings.tcp.has_value();
+    return listener_->cluster_settings.tcp.has_value();
 }
 
 // What must be known before a word is exchanged: who it is, and whether it may be here.
 asio::awaitable<bool> session::meet_client()
 {
-    set_deadline(deadline::handshake, listener_.settings.timeouts.handshake);
-    const bool for_another = listener_.demands_proxy_header(peer_.address);
+    set_deadline(deadline::handshake, listener_->settings.timeouts.handshake);
+    const bool for_another = listener_->demands_proxy_header(peer_.address);
     if (!enter_handshake(for_another))
         co_return fail(errc::too_many_handshakes);
     if (for_another)
@@ -64,7 +85,7 @@ asio::awaitable<bool> session::meet_client()
         if (!known)
             co_return false;
     }
-    if (!listener_.allows(peer_.address))
+    if (!listener_->allows(peer_.address))
         co_return fail(errc::not_allowed);
     if (!ends_tls())
         co_return true;
@@ -77,9 +98,9 @@ asio::awaitable<bool> session::meet_client()
 bool session::enter_handshake(bool for_another)
 {
     const auto from = for_another ? std::nullopt : key_of(peer_.address);
-    auto counted = listener_.handshakes.enter(from);
-    if (counted.hit == handshake_count::limit::listener && worker_.end_oldest_handshake(listener_))
-        counted = listener_.handshakes.enter(from);
+    auto counted = listener_->handshakes.enter(from);
+    if (counted.hit == handshake_count::limit::listener && worker_.end_oldest_handshake(*listener_))
+        counted = listener_->handshakes.enter(from);
     if (counted.place.empty())
         return false;
     opening_->counted = std::move(counted.place);
@@ -145,10 +166,10 @@ asio::awaitable<bool> session::accept_direct_tls()
     co_return secured;
 }
 
-// SSLRequest is answered with S and followed by TLS, GSSENCRequest with N.
+// SSLRequest is answered with S and followed by TLS, if it ends here; all else with N.
 asio::awaitable<bool> session::accept_encryption()
 {
-    const bool tls = opening_->hands.kind() == pgwire::first_packet::ssl_request;
+    const bool tls = ends_tls() && opening_->hands.kind() == pgwire::first_packet::ssl_request;
     const auto early = early_byte();
     if (early && !(tls && pgwire::begins_tls(*early)))
         co_return fail(errc::bytes_before_tls);
@@ -168,7 +189,7 @@ asio::awaitable<bool> session::accept_encryption()
 
 asio::awaitable<bool> session::secure_client()
 {
-    auto context = worker_.tls_of(listener_).client;
+    auto context = worker_.tls_of(*listener_).client;
     const auto problem = co_await client_.accept_tls(std::move(context));
     if (why_ != errc::none)
         co_return false;
@@ -177,7 +198,7 @@ asio::awaitable<bool> session::secure_client()
         log::line(config::log_level::info, "client_tls_failed")
             .add("id", static_cast<std::int64_t>(id_))
             .add("client", peer_.text())
-            .add("listener", listener_.settings.name)
+            .add("listener", listener_->settings.name)
             .text("error", *problem);
         co_return fail(errc::tls_failed);
     }
@@ -200,7 +221,7 @@ asio::awaitable<bool> session::read_packet()
     phase_ = phase::handshake;
     // From the accept to the whole first packet, TLS of ours included; and again after an N.
     if (deadline_ != deadline::handshake)
-        set_deadline(deadline::handshake, listener_.settings.timeouts.handshake);
+        set_deadline(deadline::handshake, listener_->settings.timeouts.handshake);
     while (hands.step() == handshake::next::read)
     {
         const auto [ec, n] = co_await client_.read_some(hands.room());
@@ -214,32 +235,57 @@ asio::awaitable<bool> session::read_packet()
     co_return true;
 }
 
+// --- one of those that share a bind --------------------------------------------------------------
+
+// Behind an encryption that only a server can agree to the client could not be read: where nobody
+// takes such clients there is none to ask.
+bool session::settles_encryption() const noexcept
+{
+    return ends_tls() || !listener_->taker_of_all();
+}
+
+// Whoever cannot be read, or not yet, goes to the one that takes everybody.
+bool session::find_listener()
+{
+    const auto& hands = opening_->hands;
+    auto* l = hands.step() == handshake::next::startup ? listener_->taker_of(hands.packet())
+                                                       : listener_->taker_of_all();
+    if (l && l != listener_)
+        move_to(*l);
+    return l;
+}
+
+// The server of the one that took everybody may have been asked for encryption, and said no.
+void session::move_to(listener_state& l) noexcept
+{
+    visit_.move_to(l.door);
+    server_.close();
+    member_.clear();
+    listener_ = &l;
+}
+
+// --- cancel --------------------------------------------------------------------------------------
+
 // To the server that gave out the key. A key that is not known belongs to a session that cannot be
 // read, or to another proxy's: it means something to one server only and harms no other, so it is
-// offered to all that this listener leads to.
+// offered to all that this bind leads to.
 asio::awaitable<void> session::forward_cancel()
 {
     const auto packet = opening_->hands.packet();
     std::vector<server_address> servers;
     const char* result = "routed";
-    if (const auto server = listener_.process.keys.find(pgwire::cancel_key(packet)))
+    if (const auto server = listener_->process.keys.find(pgwire::cancel_key(packet)))
         servers.push_back(*server);
     else if (!worker_.may_offer_cancel())
         result = "rate_limited";
     else
     {
-        const auto t = worker_.believed(listener_.cluster);
-        for (const auto& m : t->members)
-            if (may_stay(listener_.to, *t, m.name) && !m.address.empty())
-            {
-                servers.push_back({m.address, m.port});
-                for (const auto& other : m.other_addresses)
-                    servers.push_back({other, m.port});
-            }
+        for (const auto* l : listener_->sharing)
+            add_servers(*l, *worker_.believed(l->cluster), servers);
         result = servers.empty() ? "no_member" : "offered";
     }
-    ++worker_.stats_of(listener_).cancel_requests[result];
-    co_await offer_cancel(worker_.loop(), servers, packet, listener_.settings);
+    ++worker_.stats_of(*listener_).cancel_requests[result];
+    co_await offer_cancel(worker_.loop(), servers, packet, listener_->settings);
 }
 
 } // namespace rolegate::proxy

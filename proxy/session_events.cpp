@@ -62,13 +62,13 @@ bool understands_errors(const handshake& h)
 
 bool session::on_topology()
 {
-    const auto t = worker_.believed(listener_.cluster);
-    const bool lost = !member_.empty() && !may_stay(listener_.to, *t, member_);
+    const auto t = worker_.believed(listener_->cluster);
+    const bool lost = !member_.empty() && !may_stay(listener_->to, *t, member_);
     if (relay_)
     {
         if (!lost || why_ != errc::none)
             return false;
-        switch (listener_.settings.on_marked_down)
+        switch (listener_->settings.on_marked_down)
         {
         case config::marked_down_action::shutdown_sessions:
             end_at_boundary(errc::role_lost);
@@ -76,7 +76,7 @@ bool session::on_topology()
         case config::marked_down_action::drain:
             leave_when_idle(
                 errc::role_lost,
-                std::chrono::steady_clock::now() + listener_.settings.drain_deadline
+                std::chrono::steady_clock::now() + listener_->settings.drain_deadline
             );
             return false;
         case config::marked_down_action::none:
@@ -204,7 +204,7 @@ void session::on_sweep(time_point now)
 {
     if (leaving_ != errc::none)
         try_to_leave(now);
-    if (opening_ && opening_->waiting && worker_.believed(listener_.cluster)->stale(now))
+    if (opening_ && opening_->waiting && worker_.believed(listener_->cluster)->stale(now))
         opening_->timer.cancel();
     if (deadline_ == deadline::none || now < deadline_at_)
         return;
@@ -232,7 +232,7 @@ void session::on_sweep(time_point now)
 // One side has ended; as long as the other's bytes flow, both are wanted.
 void session::on_peer_fin_due()
 {
-    const auto limit = listener_.settings.timeouts.client_fin;
+    const auto limit = listener_->settings.timeouts.client_fin;
     const auto heard = std::max(relay_->client_heard(), relay_->server_heard());
     const auto silent = (worker_.now() - heard) * worker::tick_length;
     if (silent >= limit)
@@ -249,7 +249,7 @@ void session::on_idle_sweep(relay::tick now)
     const auto heard = std::max(relay_->client_heard(), relay_->server_heard());
     const auto silent = (now - heard) * worker::tick_length;
     const auto over = [silent](milliseconds limit) { return limit.count() > 0 && silent >= limit; };
-    const auto& limits = listener_.settings.timeouts;
+    const auto& limits = listener_->settings.timeouts;
     if (over(limits.client))
         end_at_boundary(errc::client_idle);
     else if (over(limits.server))
@@ -274,7 +274,7 @@ std::string session::last_words() const
         return pgwire::fatal_error(
             i.sqlstate,
             "terminating connection: member " + member_ + " is no longer " +
-                what_was_lost(listener_.settings.role)
+                what_was_lost(listener_->settings.role)
         );
     }
     // libpq goes on to its next host only after 57P03, never after 57P01.
@@ -300,7 +300,7 @@ void session::record_end()
     const auto out = opening_out_ + (relay_ ? relay_->bytes_out() : 0);
     const auto term = termination(why_, phase_);
 
-    auto& stats = worker_.stats_of(listener_);
+    auto& stats = worker_.stats_of(*listener_);
     auto& member = stats.members[member_];
     ++member.ended[term];
     member.bytes_in += in;
@@ -320,7 +320,7 @@ void session::record_end()
         return;
     told.add("id", static_cast<std::int64_t>(id_))
         .add("client", peer_.text())
-        .add("listener", listener_.settings.name)
+        .add("listener", listener_->settings.name)
         .add("member", log::quoted(member_.empty() ? "-" : member_))
         .add("tw_ms", in_ms(waited_))
         .add("tc_ms", in_ms(connecting_))

@@ -56,7 +56,7 @@ asio::awaitable<bool> session::reach_server()
         co_return true;
     auto& o = *opening_;
     if (!o.hold_until)
-        o.hold_until = std::chrono::steady_clock::now() + listener_.settings.queue.timeout;
+        o.hold_until = std::chrono::steady_clock::now() + listener_->settings.queue.timeout;
 
     for (;;)
     {
@@ -74,7 +74,7 @@ asio::awaitable<bool> session::reach_server()
             co_return fail(o.refused_why);
         }
         const auto rested = rest_members(now);
-        if (worker_.believed(listener_.cluster)->stale(now))
+        if (worker_.believed(listener_->cluster)->stale(now))
         {
             end_hold("stale");
             co_return fail(errc::stale_view);
@@ -84,7 +84,7 @@ asio::awaitable<bool> session::reach_server()
         {
             // Also when nobody is open: a member that rests may open before its rest is over.
             const bool goes_on =
-                co_await hold_for(turn, std::min(rested, listener_.members.next_step(now)));
+                co_await hold_for(turn, std::min(rested, listener_->members.next_step(now)));
             if (!goes_on)
                 co_return false;
             continue;
@@ -100,10 +100,10 @@ asio::awaitable<bool> session::reach_server()
 // Through the listener's door to an open member that has a place.
 hold::turn session::take_place(time_point now)
 {
-    const auto t = worker_.believed(listener_.cluster);
-    const asker who{peer_.address, opening_->resting, worker_.silent_members(), listener_.cluster};
+    const auto t = worker_.believed(listener_->cluster);
+    const asker who{peer_.address, opening_->resting, worker_.silent_members(), listener_->cluster};
     const auto choose = [&](const hold::room& room)
-    { return listener_.members.choose(room, *t, now, who); };
+    { return listener_->members.choose(room, *t, now, who); };
     return visit_.enter(std::cref(choose)); // a copy would be allocated for every session
 }
 
@@ -113,7 +113,7 @@ asio::awaitable<bool> session::go_to_member()
     member_ = visit_.member();
     opening_->role_gone = false;
     opening_->server_silent = false;
-    const auto t = worker_.believed(listener_.cluster);
+    const auto t = worker_.believed(listener_->cluster);
     const auto* m = t->find(member_);
     if (!m)
         co_return false;
@@ -141,15 +141,15 @@ asio::awaitable<bool> session::go_to_member()
 // tried does not count.
 bool session::has_untried_member(time_point now) const
 {
-    const auto t = worker_.believed(listener_.cluster);
+    const auto t = worker_.believed(listener_->cluster);
     std::vector<const health::member*> eligible;
-    find_eligible(listener_.to, *t, now, listener_.cluster_settings, eligible);
+    find_eligible(listener_->to, *t, now, listener_->cluster_settings, eligible);
     const auto was_tried = [&](const health::member* m)
     {
         return m->name == member_ ||
                std::ranges::find(opening_->refusals, m->name, &refusal::member) !=
                    opening_->refusals.end() ||
-               worker_.silent_members().has(listener_.cluster, m->name, now);
+               worker_.silent_members().has(listener_->cluster, m->name, now);
     };
     return !std::ranges::all_of(eligible, was_tried);
 }
@@ -179,13 +179,13 @@ asio::awaitable<bool> session::hold_for(hold::turn why, time_point until)
     if (!held_)
     {
         held_ = true;
-        ++worker_.stats_of(listener_).held;
+        ++worker_.stats_of(*listener_).held;
         held_since_ = std::chrono::steady_clock::now();
     }
     o.waiting = true;
     worker_.await_wake(*this, visit_.number());
     co_await o.timer.wait_until(std::min(until, *o.hold_until));
-    worker_.forget_wake(listener_, visit_.number());
+    worker_.forget_wake(*listener_, visit_.number());
     o.waiting = false;
     if (why_ != errc::none)
     {
@@ -205,7 +205,7 @@ void session::end_hold(const char* result)
     if (!held_)
         return;
     held_ = false;
-    auto& stats = worker_.stats_of(listener_);
+    auto& stats = worker_.stats_of(*listener_);
     --stats.held;
     const auto took = std::chrono::steady_clock::now() - held_since_;
     stats.hold_seconds[result].observe(seconds(took));
@@ -218,10 +218,10 @@ asio::awaitable<error_code> session::connect_to(const health::member& m)
     const auto began = std::chrono::steady_clock::now();
     // Where its name has other addresses, each gets its part of the time.
     const auto count = static_cast<milliseconds::rep>(1 + m.other_addresses.size());
-    const auto part = listener_.settings.timeouts.connect / count;
+    const auto part = listener_->settings.timeouts.connect / count;
     set_deadline(deadline::connect, part);
     server_address to{m.address, m.port};
-    error_code ec = co_await connect(server_, std::move(to), listener_.settings);
+    error_code ec = co_await connect(server_, std::move(to), listener_->settings);
     for (const auto& other : m.other_addresses)
     {
         const bool given_up = !server_.is_open() && !opening_->server_silent;
@@ -230,7 +230,7 @@ asio::awaitable<error_code> session::connect_to(const health::member& m)
         opening_->server_silent = false;
         set_deadline(deadline::connect, part);
         server_address next{other, m.port};
-        const error_code again = co_await connect(server_, std::move(next), listener_.settings);
+        const error_code again = co_await connect(server_, std::move(next), listener_->settings);
         // That one refused says more than that another is not reached.
         if (!again || ec != asio::error::connection_refused)
             ec = again;
@@ -242,7 +242,7 @@ asio::awaitable<error_code> session::connect_to(const health::member& m)
     if (ec)
         co_return ec;
     routed_ = std::chrono::steady_clock::now();
-    worker_.stats_of(listener_).members[member_].connect_seconds.observe(seconds(connecting_));
+    worker_.stats_of(*listener_).members[member_].connect_seconds.observe(seconds(connecting_));
     co_return error_code{};
 }
 
@@ -258,9 +258,9 @@ void session::lose_server(health::life_sign seen)
     // We left it because it lost the role: that is no refusal, and nothing to look at again.
     if (std::exchange(o.role_gone, false))
         return member_.clear();
-    worker_.hint(listener_.cluster, member_, seen);
+    worker_.hint(listener_->cluster, member_, seen);
     if (std::exchange(o.server_silent, false))
-        worker_.note_silent(listener_, member_);
+        worker_.note_silent(*listener_, member_);
     auto r = std::ranges::find(o.refusals, member_, &refusal::member);
     if (r == o.refusals.end())
         r = o.refusals.insert(r, {member_, {}, {}});
@@ -273,7 +273,7 @@ void session::lose_server(health::life_sign seen)
 asio::awaitable<bool> session::ask_server(pgwire::bytes data)
 {
     // It may take its time where nobody else could be asked.
-    const auto& limits = listener_.settings.timeouts;
+    const auto& limits = listener_->settings.timeouts;
     const bool alternative = has_untried_member(std::chrono::steady_clock::now());
     set_deadline(
         deadline::first_answer,

@@ -14,7 +14,7 @@ namespace asio = boost::asio;
 
 bool session::wants_server_tls(const std::string& member) const
 {
-    const auto mode = listener_.settings.server_tls.sslmode;
+    const auto mode = listener_->settings.server_tls.sslmode;
     const bool first = mode >= config::sslmode::prefer;
     const auto& flipped = opening_->flipped;
     return std::ranges::find(flipped, member) == flipped.end() ? first : !first;
@@ -24,7 +24,7 @@ bool session::wants_server_tls(const std::string& member) const
 // True: it is about to be, and nothing has been said to the client.
 bool session::flips_server_tls()
 {
-    const auto mode = listener_.settings.server_tls.sslmode;
+    const auto mode = listener_->settings.server_tls.sslmode;
     auto& o = *opening_;
     const bool before_authentication = !o.answer.empty() && o.answer.front() == std::byte{'E'};
     const bool two_ways =
@@ -49,8 +49,8 @@ asio::awaitable<bool> session::secure_server(std::string host)
         std::byte{0xd2},
         std::byte{0x16},
         std::byte{0x2f}};
-    const auto mode = listener_.settings.server_tls.sslmode;
-    set_deadline(deadline::server_tls, listener_.settings.timeouts.connect);
+    const auto mode = listener_->settings.server_tls.sslmode;
+    set_deadline(deadline::server_tls, listener_->settings.timeouts.connect);
     std::byte answer{};
     const bool asked = co_await tell_server(request);
     if (asked)
@@ -64,7 +64,7 @@ asio::awaitable<bool> session::secure_server(std::string host)
     std::optional<std::string> problem = "the server does not speak SSL";
     if (answer == std::byte{'S'})
     {
-        auto context = worker_.tls_of(listener_).server;
+        auto context = worker_.tls_of(*listener_).server;
         problem = co_await server_.connect_tls(std::move(context), std::move(host));
     }
     else if (answer == std::byte{})
@@ -78,7 +78,7 @@ asio::awaitable<bool> session::secure_server(std::string host)
         opening_->flipped.push_back(member_);
     else
         opening_->refused_why = errc::server_tls_failed;
-    worker_.note_server_tls_failed(listener_, member_, *problem);
+    worker_.note_server_tls_failed(*listener_, member_, *problem);
     co_return false;
 }
 

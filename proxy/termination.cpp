@@ -35,6 +35,7 @@ char who(errc why)
     case errc::not_allowed:
     case errc::too_many_handshakes:
     case errc::tls_required:
+    case errc::no_match:
     case errc::too_many_sessions:
     case errc::paused:
     case errc::stale_view:

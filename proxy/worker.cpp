@@ -178,17 +178,6 @@ bool worker::may_offer_cancel()
     return cancel_offers_.take(std::chrono::steady_clock::now());
 }
 
-// `act` may move the session to the other list, but not destroy it: destruction follows from a
-// later turn of the loop.
-template <class Do> void worker::for_each_session(session_list& list, Do act)
-{
-    for (auto it = list.begin(); it != list.end();)
-    {
-        auto& s = *it++;
-        act(s);
-    }
-}
-
 void worker::publish(std::size_t cluster, health::topology_ptr t)
 {
     loop_.post([this, cluster, t = std::move(t)]() mutable { adopt(cluster, std::move(t)); });
@@ -256,6 +245,7 @@ void worker::sweep()
         sweep_idle();
         send_back();
     }
+    rebalance(now);
     for (auto* d : doors_)
         d->on_look();
 }
@@ -268,23 +258,6 @@ void worker::sweep_idle()
         return;
     for (auto* list : {&relaying_, &waiting_})
         for_each_session(*list, [this](session& s) { s.on_idle_sweep(tick_); });
-}
-
-// Idle sessions leave a member that only stood in for others: a tenth of them a second, for their
-// clients come again, and all at once they would be a stampede.
-void worker::send_back()
-{
-    for (const auto* l : listeners_)
-    {
-        const auto* m = relieved_member(l->to, *beliefs_[l->cluster]);
-        if (!m)
-            continue;
-        const auto is_there = [l, m](const session& s)
-        { return &s.listener() == l && s.member() == m->name; };
-        auto due = (std::ranges::count_if(relaying_, is_there) + 9) / 10;
-        const auto send = [&](session& s) { due -= due > 0 && is_there(s) && s.move_on(); };
-        for_each_session(relaying_, send);
-    }
 }
 
 // on_stale: shutdown_sessions.

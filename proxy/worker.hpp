@@ -127,7 +127,19 @@ private:
     void sweep_gone_clients(session::time_point now);
     void sweep_idle();
     void send_back();
-    template <class Do> void for_each_session(session_list& list, Do act);
+    void rebalance(session::time_point now);
+    std::size_t move_sessions(const listener_state& l, std::string_view member, std::size_t most);
+
+    // `act` may move the session to the other list, but not destroy it: destruction follows from a
+    // later turn of the loop.
+    template <class Do> static void for_each_session(session_list& list, Do act)
+    {
+        for (auto it = list.begin(); it != list.end();)
+        {
+            auto& s = *it++;
+            act(s);
+        }
+    }
 
     const std::size_t index_;
     const std::size_t workers_;
@@ -157,6 +169,7 @@ private:
     recent silent_;       // members, by cluster
     relay::tick tick_ = 0;
     std::uint64_t started_ = 0;
+    std::uint64_t rebalanced_ = 0; // in this second of the clock
     bool shutting_down_ = false;
 };
 

@@ -29,6 +29,8 @@ member base_of(const scene& s, const testimony& t)
     take_addresses(m, s.seen.addresses);
     m.other_addresses.clear(); // nobody has been asked there who he is
     m.sql_error = t.said.error;
+    if (s.rules.checks_members)
+        take_check(m, s.seen.checks);
     m.state = member_state::unknown;
     m.state_text = t.state == hearing::unheard ? "" : "silent";
     if (!t.said.word)

@@ -25,6 +25,7 @@ struct policy
     // How old the whole view may be before it routes nobody; unset: 10 s, or fresh_for if longer.
     std::optional<std::chrono::milliseconds> stale_after;
     bool end_when_stale = false; // on_stale: shutdown_sessions
+    bool checks_members = false; // `check`: over HTTP as well
     unsigned rise = 1;           // for people only: evidence has counted
     std::vector<demand> demands; // of the cluster's listeners, in the order of the configuration
 };

@@ -72,6 +72,7 @@ struct evidence
 {
     std::vector<testimony> members;                // every configured one
     std::map<std::string, address_list> addresses; // by host, name or address
+    check_reports checks;                          // of `check`, if it is configured
 
     [[nodiscard]] const testimony* find(const std::string& name) const noexcept
     {

@@ -37,6 +37,7 @@ policy policy_of(const config::cluster_settings& s, std::vector<demand> demands)
     p.demands = std::move(demands);
     p.fresh_for = 3 * s.postgres->interval + s.postgres->timeout;
     p.stale_after = s.stale_after;
+    p.checks_members = s.check.has_value();
     p.end_when_stale = s.on_stale == config::stale_action::shutdown_sessions;
     p.rise = s.postgres->rise;
     return p;
@@ -80,6 +81,19 @@ monitor::monitor(
     t.began = now;
     t.stale_after = settings.stale_after.value_or(t.stale_after);
     believed_ = std::make_shared<const topology>(std::move(t));
+    if (settings.check)
+        checks_.emplace(
+            control,
+            settings,
+            names_,
+            seen_.checks,
+            [this](const check& c, bool changed)
+            {
+                observer_.on_check(c);
+                if (changed)
+                    believe(clock::now());
+            }
+        );
 }
 
 monitor::~monitor() = default;
@@ -105,6 +119,8 @@ void monitor::stop()
     names_.stop();
     for (const auto& s : sources_)
         s.probe->stop();
+    if (checks_)
+        checks_->stop();
     wake_.cancel();
 }
 
@@ -221,6 +237,8 @@ void monitor::believe(time_point now)
     auto next = std::make_shared<const topology>(decide(seen_, policy_, *believed_, now));
     const bool changed = next->generation != believed_->generation;
     believed_ = std::move(next);
+    if (checks_)
+        checks_->follow(*believed_);
     if (believed_->primary())
         no_primary_since_.reset();
     else if (!no_primary_since_)

@@ -8,6 +8,7 @@
 #include "config/settings.hpp"
 #include "health/bursts.hpp"
 #include "health/cluster_monitor.hpp"
+#include "health/http_checks.hpp"
 #include "health/postgres/decide.hpp"
 #include "health/resolve.hpp"
 #include "health/sql_probe.hpp"
@@ -72,7 +73,8 @@ private:
     std::minstd_rand random_;
 
     evidence seen_;
-    std::vector<source> sources_; // in the order of seen_.members
+    std::vector<source> sources_;       // in the order of seen_.members
+    std::optional<http_checks> checks_; // unset: none are configured
     topology_ptr believed_;
     bursts bursts_;
     std::optional<time_point> no_primary_since_;

@@ -162,6 +162,17 @@ json::object status_of(const process_view& view, const health::topology& t, cons
     return o;
 }
 
+// null: it takes every client.
+json::value match_of(const config::listener_settings& l)
+{
+    if (l.match.empty())
+        return nullptr;
+    json::object o;
+    for (const auto& [parameter, words] : l.match)
+        o[parameter] = json::array(words.begin(), words.end());
+    return o;
+}
+
 json::object status_of(const process_view& view, const listener_view& l)
 {
     std::uint64_t sessions = 0;
@@ -175,6 +186,7 @@ json::object status_of(const process_view& view, const listener_view& l)
 
     json::object o;
     o["bind"] = json::array(l.bound.begin(), l.bound.end());
+    o["match"] = match_of(l.settings);
     o["cluster"] = l.settings.cluster;
     o["role"] = role_word(l);
     o["sessions"] = sessions;
@@ -204,6 +216,7 @@ json::object evidence_of(const health::topology& t, const health::member& m, tim
     o["state_text"] = or_null(m.state_text);
     if (!t.has_roles())
         o["check"] = m.state_text;
+    o["http_check"] = t.has_roles() ? or_null(m.check_text) : json::value(nullptr);
     o["timeline"] = or_null(m.timeline);
     o["lag_bytes"] = or_null(m.lag_bytes);
     o["lag_time_ms"] = m.lag_time ? json::value(m.lag_time->count()) : json::value(nullptr);
@@ -303,6 +316,7 @@ json::object explain_of(const process_view& view, const listener_view& l)
 
     json::object o;
     o["bind"] = json::array(l.bound.begin(), l.bound.end());
+    o["match"] = match_of(l.settings);
     o["cluster"] = l.settings.cluster;
     if (cluster)
         o["cluster_kind"] = health::to_string(cluster->topology->kind);

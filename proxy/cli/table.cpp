@@ -6,6 +6,8 @@
 
 #include <boost/json/parse.hpp>
 
+#include <utility>
+
 namespace rolegate::proxy::cli
 {
 
@@ -93,6 +95,20 @@ std::string member_table(const json::value& cluster)
     return columns(rows);
 }
 
+// " (database app,report_*; user app)", or nothing where everybody is taken.
+std::string match_text(const json::value& listener)
+{
+    std::string out;
+    for (const auto& condition : object_at(listener, "match"))
+    {
+        out += (out.empty() ? " (" : "; ") + key_text(condition) + " ";
+        const char* separator = "";
+        for (const auto& word : condition.value().as_array())
+            out += std::exchange(separator, ",") + text(word);
+    }
+    return out.empty() ? out : out + ")";
+}
+
 std::string listener_table(const json::value& status)
 {
     std::vector<row> rows{{"LISTENER", "BIND", "CLUSTER", "ROLE", "SESSIONS", "HELD", "MEMBERS"}};
@@ -101,7 +117,7 @@ std::string listener_table(const json::value& status)
         const auto& l = entry.value();
         rows.push_back(
             {key_text(entry),
-             list_at(l, "bind"),
+             list_at(l, "bind") + match_text(l),
              text_at(l, "cluster"),
              text_at(l, "role"),
              text_at(l, "sessions"),
@@ -120,7 +136,8 @@ std::string state_line(const json::value& e)
     const auto state =
         at(e, "state_text").is_null() ? text_at(e, "state") : text_at(e, "state_text");
     return "role " + text_at(e, "role") + ", state " + state + ", timeline " +
-           text_at(e, "timeline") + ", lag " + size_at(e, "lag_bytes");
+           text_at(e, "timeline") + ", lag " + size_at(e, "lag_bytes") +
+           (at(e, "http_check").is_null() ? "" : ", HTTP check " + text_at(e, "http_check"));
 }
 
 // "120 ms ago", "silent, last 12.3 s ago: Connection refused", "silent, never heard: timed out"
@@ -189,7 +206,7 @@ std::string explain_listener(const json::key_value_pair& entry)
 {
     const auto& l = entry.value();
     auto out = "listener " + key_text(entry) + " (role " + text_at(l, "role") + ", cluster " +
-               text_at(l, "cluster") + "): ";
+               text_at(l, "cluster") + ")" + match_text(l) + ": ";
     out += is_true(at(l, "ready")) ? "ready" : "not ready: " + text_at(l, "reason");
     if (is_true(at(l, "paused")))
         out += "; PAUSED, new clients are held by an operator";

@@ -7,6 +7,7 @@ import shutil
 import pytest
 from clients import where
 from demo.processes import wait_until
+from service_proxies import ServiceRolegate
 
 
 def test_members_of_this_machine_over_their_unix_sockets(cluster, make_rolegate):
@@ -74,3 +75,46 @@ def test_a_seed_is_a_name_whose_addresses_change(cluster, hosts, make_rolegate):
     assert where(cluster, rolegate, rolegate.write_port) == (cluster.leader().name, False)
     assert {where(cluster, rolegate, rolegate.read_port)[0] for _ in range(4)} == {
         node.name for node in cluster.replicas()}
+
+
+def test_a_tcp_member_is_a_name_whose_addresses_change(cluster, hosts, directory, request):
+    """A service is a name: it has two addresses, at the first of which nobody listens; then it stands for another node,
+    and then for nothing.
+
+    The member is up at whichever address answers, clients are led there; a name without an address is down when the
+    address that was known does not answer any more, and up again when it has one.
+    """
+    first, second = cluster.nodes[:2]
+    nobody = f"{first.host.rpartition('.')[0]}.99"
+    hosts.say(service=[nobody, first.host])
+    name = f"service.test:{first.pg_port}"
+    assert first.pg_port == second.pg_port
+    proxy = ServiceRolegate([name], directory, "tcp-name", {"inter": "200ms", "rise": 1, "fall": 2})
+    proxy.child.argv = hosts.command(proxy.child.argv)
+    request.node.rolegates = [proxy]
+
+    def server():
+        return cluster.query_at(proxy.host, proxy.port, "SELECT host(inet_server_addr())")[0][0]
+
+    proxy.start()
+    try:
+        wait_until("the service is up", lambda: proxy.check_status(name) == "UP", 30)
+        assert server() == first.host
+
+        first.stop()
+        hosts.say(service=[second.host])
+        wait_until("the other address is known", lambda: proxy.check_status(name) == "UP", 90)
+        assert server() == second.host
+
+        hosts.say()
+        second.stop()
+        wait_until("the service is down", lambda: proxy.check_status(name) == "DOWN", 60)
+        hosts.say(service=[first.host])
+        first.start()
+        wait_until("the service is up again", lambda: proxy.check_status(name) == "UP", 90)
+        assert server() == first.host
+    finally:
+        proxy.stop()
+        for node in (first, second):
+            if not node.child.running:
+                node.start()

@@ -7,9 +7,10 @@ import os
 import signal
 from collections import Counter
 
+import psycopg2
 import pytest
 
-from clients import ask, session, where
+from clients import RawSession, ask, session, where
 from demo import ports
 from demo.processes import wait_until
 
@@ -101,6 +102,36 @@ def test_b9_synchronous_and_asynchronous_standbys(cluster, make_rolegate):
         assert ask(held, "SELECT 1") == [(1,)]
 
 
+@pytest.fixture
+def two_synchronous(cluster):
+    cluster.configure(synchronous_mode=True, synchronous_node_count=2)
+    yield cluster
+    cluster.configure(synchronous_mode=False, synchronous_node_count=None)
+
+
+def test_b9_two_synchronous_standbys(cluster, two_synchronous, make_rolegate):
+    """B9: the primary waits for both replicas: `sync` and `read-only-sync` lead to both, `async` to nobody. When one of
+    them stops it leaves, and it is there again once the primary waits for it anew."""
+    extra, port = listeners(sync={"role": "sync"}, async_={"role": "async"}, safe={"role": "read-only-sync"})
+    rolegate = make_rolegate([node.rest for node in cluster.nodes], listeners=extra)
+    rolegate.start(ready=False)
+    leader, (first, second) = cluster.leader(), cluster.replicas()
+    rolegate.wait_open("sync", [first, second], limit=60)
+    rolegate.wait_open("safe", cluster.nodes)
+    rolegate.wait_open("async_", [])
+    assert served_by(cluster, rolegate, port["sync"]) == {first.name: 4, second.name: 4}
+    assert set(served_by(cluster, rolegate, port["safe"], 9)) == {node.name for node in cluster.nodes}
+
+    first.stop()
+    try:
+        rolegate.wait_open("sync", [second])
+        rolegate.wait_open("safe", [leader, second])
+        assert served_by(cluster, rolegate, port["sync"]) == {second.name: 8}
+    finally:
+        first.start()
+    rolegate.wait_open("sync", [first, second], limit=60)
+
+
 @contextlib.contextmanager
 def replay_paused(cluster, node):
     """The process that replays stands still: Patroni undoes pg_wal_replay_pause() within a loop."""
@@ -190,3 +221,35 @@ def test_b11_the_primary_stands_in_while_no_replica_is_there(cluster, make_roleg
             if not node.child.running:
                 node.start()
     rolegate.wait_open("read", replicas, limit=60)
+
+
+def test_b11_sessions_go_back_to_a_replica(cluster, make_rolegate):
+    """B11: all replicas are stopped, reads go on at the primary. One comes back: idle sessions are told to come again
+    and are then on the replica; the one in a transaction goes when that has ended."""
+    rolegate = make_rolegate([node.rest for node in cluster.nodes], read={"fallback": "primary"})
+    rolegate.start()
+    leader, replicas = cluster.leader(), cluster.replicas()
+    rolegate.wait_open("read", replicas)
+    for node in replicas:
+        node.stop()
+    try:
+        rolegate.wait_open("read", [leader])
+        idle = [RawSession(rolegate.host, rolegate.read_port) for _ in range(3)]
+        with session(cluster, rolegate, rolegate.read_port) as busy:
+            ask(busy, "BEGIN")
+            assert ask(busy, "SELECT pg_is_in_recovery()") == [(False,)]
+            replicas[0].start()
+            wait_until("a replica is back", lambda: rolegate.open_for("read") == [replicas[0].name], 60)
+            assert [raw.goodbye(30) for raw in idle] == ["57P01"] * 3
+            assert served_by(cluster, rolegate, rolegate.read_port) == {replicas[0].name: 8}
+            assert ask(busy, "SELECT 1") == [(1,)]
+            ask(busy, "COMMIT")
+            wait_until("nobody is left on the primary", lambda: not (
+                rolegate.metric("rolegate_sessions", listener="read", member=leader.name) or 0), 30)
+            with pytest.raises(psycopg2.OperationalError):
+                ask(busy, "SELECT 1")
+    finally:
+        for node in replicas:
+            if not node.child.running:
+                node.start()
+    assert rolegate.metric("rolegate_sessions_shutdown_total", listener="read", member=leader.name, reason="moved") == 4

@@ -24,7 +24,7 @@ SETTINGS = ("config/settings.hpp", "config/*_settings.hpp", "config/places.hpp")
 # No I/O, no clock, no threads: tested in milliseconds and fuzzed.
 PURE = (
     *SETTINGS, "config/units.*",
-    "health/address.*", "health/check_count.*", "health/decide.*", "health/demands.*", "health/doubt.*", "health/facts.*", "health/lag.*",
+    "health/address.*", "health/check_count.*", "health/check_report.*", "health/decide.*", "health/demands.*", "health/doubt.*", "health/facts.*", "health/lag.*",
     "health/heard.*", "health/lock.*", "health/dcs/guard.*", "health/schedule.*", "health/topology.*",
     "health/member.*", "health/evidence.*", "health/scene.*", "health/writer.*", "health/reader.*",
     "health/bursts.*", "health/restrain.*",
@@ -32,8 +32,8 @@ PURE = (
     "health/postgres/decide.*", "health/postgres/evidence.*", "health/postgres/writer.*",
     "health/dcs/base64.*", "health/dcs/cluster_keys.*", "health/dcs/conn_url.*",
     "health/dcs/*_messages.*", "health/dcs/object_splitter.*",
-    "proxy/handshake.*", "proxy/role_history.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",
-    "proxy/address_range.*", "proxy/balance.*", "proxy/recent.*", "proxy/slowstart.*",
+    "proxy/handshake.*", "proxy/match.*", "proxy/role_history.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",
+    "proxy/address_range.*", "proxy/balance.*", "proxy/rebalance.*", "proxy/recent.*", "proxy/slowstart.*",
     "proxy/token_bucket.*", "proxy/waiting_line.*",
 )
 

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 
 using namespace rolegate;
 using namespace rolegate::support;
@@ -94,6 +95,29 @@ TEST_SUITE("session: balance")
             else // chance: five standard deviations
                 CHECK(std::abs(static_cast<int>(members.c.accepted()) - 625) < 77);
         }
+    }
+
+    TEST_CASE("of 10,000 sessions each member gets what its weight says, give or take a hundredth")
+    {
+        // Every thousand meet servers of their own: each connection costs the test a thread.
+        std::array<std::size_t, 3> got{};
+        std::optional<three> members(std::in_place);
+        proxy_fixture proxy(readers(balance_algorithm::roundrobin), 2, members->cluster);
+        for (int round = 0; round < 10; ++round)
+        {
+            proxy.believe(members->all());
+            for (int i = 0; i < 1000; ++i)
+                logged_in_client{proxy};
+            REQUIRE(run_until([&] { return proxy.door().sessions() == 0; }));
+            got[0] += members->a.accepted();
+            got[1] += members->b.accepted();
+            got[2] += members->c.accepted();
+            members.emplace();
+        }
+        CHECK(got[0] + got[1] + got[2] == 10'000);
+        for (const auto& [n, weight] :
+             {std::pair(got[0], 1.0), std::pair(got[1], 2.0), std::pair(got[2], 5.0)})
+            CHECK(std::abs(static_cast<double>(n) - 10'000 * weight / 8) <= 100 * weight / 8);
     }
 
     TEST_CASE("sessions that stay are shared by weight over both workers, whoever ends")

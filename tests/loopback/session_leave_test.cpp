@@ -354,7 +354,7 @@ TEST_SUITE("session: back from a member that stood in for others")
             {
                 if (c->quiet())
                     return false;
-                check_told(*c, "57P01", "a replica is there again");
+                check_told(*c, "57P01", "another member is there for it");
                 return true;
             }
         );
@@ -399,7 +399,7 @@ TEST_SUITE("session: back from a member that stood in for others")
         REQUIRE(run_until([&] { return take_told(idle) > 0 && idle.size() < 8; }));
         CHECK(stays_quiet(busy, 100ms));
         CHECK(is_answered(busy, 'I', "commit"));
-        check_told(busy, "57P01", "a replica is there again");
+        check_told(busy, "57P01", "another member is there for it");
     }
 
     TEST_CASE("nobody leaves a member that stands in for others still")

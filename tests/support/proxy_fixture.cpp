@@ -56,6 +56,39 @@ config::listener_settings tls_listener(config::listener_role role)
     return s;
 }
 
+std::shared_ptr<health::topology> topology_of(
+    const std::vector<believed>& members,
+    health::time_point confirmed,
+    config::listener_role role,
+    std::size_t listeners
+)
+{
+    auto t = std::make_shared<health::topology>();
+    t->cluster = "main";
+    t->confirmed = confirmed;
+    t->stale_after = 10min;
+    for (const auto& b : members)
+    {
+        auto& m = t->members.emplace_back();
+        m.name = b.name;
+        m.host = b.host;
+        m.address = b.folder.empty() ? "127.0.0.1" : b.folder;
+        if (!b.addresses.empty())
+        {
+            m.address = b.addresses.front();
+            m.other_addresses.assign(b.addresses.begin() + 1, b.addresses.end());
+        }
+        m.port = b.port;
+        auto& grant = role == config::listener_role::primary ? m.write : m.read;
+        grant.verdict = b.verdict;
+        grant.rule = b.rule;
+        m.grants.assign(listeners, grant);
+        m.word_seen = confirmed;
+    }
+    std::ranges::sort(t->members, {}, &health::member::name);
+    return t;
+}
+
 std::size_t open_descriptors()
 {
     const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir("/proc/self/fd"), ::closedir);
@@ -157,31 +190,9 @@ void proxy_fixture::publish(
     config::stale_action when_stale
 )
 {
-    auto t = std::make_shared<health::topology>();
-    t->cluster = "main";
+    auto t = topology_of(members, confirmed, state_.settings.role);
     t->generation = ++generation_;
-    t->confirmed = confirmed;
-    t->stale_after = 10min;
     t->end_when_stale = when_stale == config::stale_action::shutdown_sessions;
-    for (const auto& b : members)
-    {
-        auto& m = t->members.emplace_back();
-        m.name = b.name;
-        m.host = b.host;
-        m.address = b.folder.empty() ? "127.0.0.1" : b.folder;
-        if (!b.addresses.empty())
-        {
-            m.address = b.addresses.front();
-            m.other_addresses.assign(b.addresses.begin() + 1, b.addresses.end());
-        }
-        m.port = b.port;
-        auto& grant = state_.settings.role == config::listener_role::primary ? m.write : m.read;
-        grant.verdict = b.verdict;
-        grant.rule = b.rule;
-        m.grants = {grant};
-        m.word_seen = confirmed;
-    }
-    std::ranges::sort(t->members, {}, &health::member::name);
     state_.members.adopt(*t, health::clock::now());
     for (auto& w : workers_)
         w->publish(0, t);

@@ -39,6 +39,14 @@ struct believed
     const char* rule = "";                   // of its verdict
 };
 
+// What is believed of a cluster with these members; each verdict is that for all its listeners.
+[[nodiscard]] std::shared_ptr<health::topology> topology_of(
+    const std::vector<believed>& members,
+    health::time_point confirmed = health::clock::now(),
+    config::listener_role role = config::listener_role::primary,
+    std::size_t listeners = 1
+);
+
 // Descriptors this process has open.
 [[nodiscard]] std::size_t open_descriptors();
 

@@ -73,9 +73,9 @@ TEST_CASE("the status has what scripts rely on")
     CHECK(members[1].at("reason") == "is a running replica");
     CHECK(members[2].at("reason") == "does not answer");
     CHECK(status.at("listeners") == boost::json::parse(R"({
-        "write": {"bind": ["0.0.0.0:5432"], "cluster": "main", "role": "primary",
+        "write": {"bind": ["0.0.0.0:5432"], "match": null, "cluster": "main", "role": "primary",
                   "sessions": 3, "held": 1, "paused": false, "members": ["pg-1"]},
-        "read": {"bind": ["0.0.0.0:5433"], "cluster": "main", "role": "replica",
+        "read": {"bind": ["0.0.0.0:5433"], "match": null, "cluster": "main", "role": "replica",
                  "sessions": 5, "held": 0, "paused": false, "members": ["pg-2"]}})"));
 }
 
@@ -134,7 +134,7 @@ TEST_CASE("explain gives rule, reason and evidence of each verdict")
         "name": "pg-3", "routable": false, "verdict": "keep", "rule": "silent",
         "reason": "does not answer", "preferred": false, "share": null,
         "evidence": {"role": "replica", "state": "running", "state_text": "running",
-                     "timeline": 7, "lag_bytes": null, "lag_time_ms": null,
+                     "http_check": null, "timeline": 7, "lag_bytes": null, "lag_time_ms": null,
                      "sync_state": "unknown", "replication_state": null, "tags": {},
                      "listed": true, "listed_age_ms": 80, "word_age_ms": 120,
                      "error": "Connection refused", "sql": null,

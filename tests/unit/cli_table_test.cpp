@@ -215,6 +215,19 @@ TEST_CASE("what PostgreSQL says over SQL stands beside Patroni's word")
     );
 }
 
+TEST_CASE("whom a listener takes is shown with its bind and its verdicts")
+{
+    auto view = sample_view();
+    view.listeners[1].settings.match = {{"database", {"orders", "report_*"}}, {"user", {"app"}}};
+    const std::string shown = " (database orders,report_*; user app)";
+
+    CHECK(has(status_table(api("/api/v1/status", view)), "0.0.0.0:5433" + shown + "  main"));
+    CHECK(
+        has(explain_text(api("/api/v1/explain/read", view)),
+            "listener read (role replica, cluster main)" + shown + ": ready")
+    );
+}
+
 TEST_CASE("explain says that a listener is paused")
 {
     auto view = sample_view();

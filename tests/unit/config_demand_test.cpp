@@ -56,6 +56,38 @@ TEST_CASE("a limit is one value or two; half of it is enough to come back")
     CHECK(demand_in("    lag_dwell: 0\n").lag_dwell == 0s);
 }
 
+TEST_CASE("rebalance is off or a share, where there are shares")
+{
+    const auto rebalance_in = [](const std::string& keys)
+    { return loaded("replica", keys).value.listeners.at(0).rebalance; };
+    CHECK(rebalance_in("") == 0);
+    CHECK(rebalance_in("    rebalance: off\n") == 0);
+    CHECK(rebalance_in("    rebalance: 5%\n") == 5);
+    CHECK(rebalance_in("    rebalance: 100%\n") == 100);
+    for (const std::string bad : {"5", "0%", "101%", "on", "5 %", "-5%", "5%%"})
+    {
+        CAPTURE(bad);
+        const auto problems = problems_in("    rebalance: " + bad + "\n");
+        CHECK(
+            problems.find("expected off or a share such as 5% (1% to 100%), got '" + bad + "'\n") !=
+            problems.npos
+        );
+    }
+    CHECK(
+        problems_in("    rebalance: 5%\n", "primary")
+            .find("'rebalance' means nothing beside 'role: primary': there is one such member") !=
+        std::string::npos
+    );
+    for (const std::string how : {"first", "source"})
+        CHECK(
+            problems_in("    rebalance: 5%\n    balance: " + how + "\n")
+                .find(
+                    "'rebalance' does not go with 'balance: " + how +
+                    "', which shares nothing by weight"
+                ) != std::string::npos
+        );
+}
+
 TEST_CASE("tags, preference, replication state and fallback")
 {
     const auto d = demand_in("    tags: {zone: a, gpu: true, rack: 7}\n"

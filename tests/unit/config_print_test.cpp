@@ -71,6 +71,7 @@ TEST_CASE("the effective configuration shows every default")
 listeners:
   write:
     bind: ["*:5432", "[::]:5432"]
+    # match: every client
     cluster: main
     role: primary
     balance: roundrobin
@@ -95,6 +96,7 @@ listeners:
     on_marked_down: shutdown-sessions
     drain:
       deadline: 30s
+    rebalance: off
     withdraw_after: 1m
     # allow: everybody
     accept_proxy: off

@@ -87,6 +87,7 @@ std::set<std::string> key_paths(const std::string& yaml)
 
 void set_unset_keys(listener_settings& listener)
 {
+    listener.match = {{"database", {"orders", "report_*"}}, {"user", {"app"}}};
     listener.maxconn = 5000;
     listener.allow = {{"10.0.0.0", 8}, {"fd00::", 8}, {"192.0.2.7", 32}, {"unix", 0}};
     listener.tls.mode = tls_mode::terminate;
@@ -137,6 +138,8 @@ settings full_settings()
     cluster.dcs->tls = client_tls{};
     cluster.sql.emplace();
     cluster.sql->user = "rolegate";
+    cluster.check =
+        check_settings{2s, 1s, 5s, 2, 3, 2s, http_check_settings{"OPTIONS", "/", 8008, 200}};
     cluster.stale_after = 10s;
     cluster.default_member.maxconn = 100;
     cluster.member_options["batman"] = {5, 50, 10, 30s, true};
@@ -176,10 +179,12 @@ TEST_CASE("the values of the reference are the defaults")
     expected.clusters[0].patroni.tls.reset();
     expected.clusters[0].dcs.reset();
     expected.clusters[0].sql.reset();
+    expected.clusters[0].check.reset();
     expected.clusters[0].stale_after.reset();
     expected.clusters[0].default_member = {};
     expected.clusters[0].member_options.clear();
     expected.listeners[0].maxconn.reset();
+    expected.listeners[0].match.clear();
     expected.listeners[0].allow.clear();
     expected.listeners[0].tls = {};
     expected.listeners[0].server_tls = {};

@@ -170,9 +170,42 @@ TEST_CASE("a cluster is of one kind")
         {with_cluster("on_stale: refuse_new"), "f:2:1: 'on_stale'" + meaning},
         {with_cluster("sql: {user: u}"), "f:2:1: 'sql'" + meaning},
         {with_cluster("dcs: {scope: s, etcd3: {hosts: [e:1]}}"), "f:2:1: 'dcs'" + meaning},
-        {"clusters: {main: {patroni: {members: [a:1]},\ncheck: {http: {}}}}\n"
-         "listeners: {w: {bind: '*:1', cluster: main, role: primary}}\n",
-         "f:2:1: 'check' is supported beside 'tcp' only by this version yet\n"},
+    });
+}
+
+TEST_CASE("beside patroni and postgres a check has its own pace, and needs a port")
+{
+    const auto with_check = [](const std::string& kind, const std::string& check)
+    {
+        return "clusters: {main: {" + kind + ",\ncheck: " + check +
+               "}}\nlisteners: {w: {bind: '*:1', cluster: main, role: primary}}\n";
+    };
+    for (const std::string kind :
+         {"patroni: {members: [a:1]}", "postgres: {members: [a:1], user: u}"})
+    {
+        CAPTURE(kind);
+        const auto yaml = with_check(
+            kind,
+            "{http: {method: GET, uri: /ok, port: 9000, expect_status: 204}, inter: 5s, fastinter: "
+            "1s, downinter: 9s, rise: 4, fall: 7, timeout: 3s}"
+        );
+        CHECK(problems_in(yaml) == "");
+        const auto cluster = load_text(yaml, "f", no_environment).value.clusters.at(0);
+        CHECK(
+            cluster.check ==
+            check_settings{5s, 1s, 9s, 4, 7, 3s, http_check_settings{"GET", "/ok", 9000, 204}}
+        );
+        CHECK_FALSE(cluster.tcp);
+        check_problems({
+            {with_check(kind, "{http: {}}"), "f:2:9: missing key 'port'\n"},
+            {with_check(kind, "{rise: 2}"), "f:2:1: missing key 'http'\n"},
+            {with_check(kind, "{http: {port: 1}, raise: 2}"),
+             "f:2:26: unknown key 'raise', did you mean 'rise'?\n"},
+        });
+    }
+    // Beside `tcp` the pace stands there.
+    check_problems({
+        {with_cluster("check: {http: {}, rise: 2}"), "f:2:19: unknown key 'rise'\n"},
     });
 }
 

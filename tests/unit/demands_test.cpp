@@ -317,4 +317,58 @@ TEST_CASE("a change of a listener's own verdict stands in the log under its name
     CHECK(s.believed.cause == "b keep for near: its tag 'zone' is 'b'; b has other tags");
 }
 
+TEST_CASE("a check over HTTP that fails keeps new sessions away, and opens nobody")
+{
+    auto s = with(demand_of(listener_role::primary));
+    s.rules.demands.push_back(demand_of(listener_role::replica));
+    s.rules.checks_members = true;
+    const auto picture_of = [&]
+    {
+        return grant_text(s.believed, "a", 0) + ", " + grant_text(s.believed, "b", 1) + ", " +
+               grant_text(s.believed, "c", 1);
+    };
+    s.settle();
+    CHECK(picture_of() == "keep http-check, keep http-check, keep http-check");
+    CHECK(s.believed.find("a")->grants[0].reason == "has not been checked over HTTP yet");
+    CHECK(s.believed.primary()->name == "a"); // nothing else changes
+
+    const check_report good{true, "UP", "the last check passed"};
+    s.seen.checks = {{"a", good}, {"b", {false, "DOWN", "3 of 3 checks failed: HTTP status 503"}}};
+    s.decide();
+    CHECK(picture_of() == "open lock-and-word, keep http-check, keep http-check");
+    const auto& b = *s.believed.find("b");
+    CHECK(b.grants[1].reason == "over HTTP 3 of 3 checks failed: HTTP status 503");
+    CHECK(b.check_text == "DOWN");
+    CHECK(b.read.verdict == admission::open);
+
+    s.seen.checks["b"] = s.seen.checks["c"] = good;
+    s.decide();
+    CHECK(picture_of() == "open lock-and-word, open running-replica, open running-replica");
+
+    // Whoever may not have sessions by its role gets none by a good check.
+    CHECK(grant_text(s.believed, "b", 0).starts_with("closed"));
+    CHECK(grant_text(s.believed, "a", 1) == "closed is-primary");
+}
+
+TEST_CASE("... nor as one that stands in")
+{
+    auto d = demand_of(listener_role::replica);
+    d.wants.fallback_primary = true;
+    auto s = with(d);
+    s.rules.checks_members = true;
+    const check_report good{true, "UP", "the last check passed"};
+    const check_report bad{false, "DOWN", "the last check failed: timed out"};
+    s.settle();
+
+    s.seen.checks = {{"a", good}, {"b", bad}, {"c", bad}};
+    s.decide();
+    CHECK(grant_text(s.believed, "a", 0) == "open fallback");
+    s.seen.checks["a"] = bad;
+    s.decide();
+    CHECK(grant_text(s.believed, "a", 0) == "keep http-check");
+    s.seen.checks["b"] = good;
+    s.decide();
+    CHECK(grant_text(s.believed, "a", 0) == "keep fallback-over");
+}
+
 TEST_SUITE_END();

@@ -42,6 +42,7 @@ TEST_CASE("every errc knows its word, whose doing it was and the SQLSTATE that i
         {errc::bytes_before_tls, "bytes_before_tls", side::client, "08P01"},
         {errc::tls_failed, "tls_failed", side::client, silent},
         {errc::tls_required, "tls_required", side::client, "28000"},
+        {errc::no_match, "no_match", side::client, "28000"},
         {errc::handshake_timeout, "handshake_timeout", side::client, silent},
         {errc::client_gone, "client_gone", side::client, silent},
         {errc::client_reset, "client_reset", side::client, silent},

@@ -33,6 +33,7 @@ TEST_CASE("each end of a session has its two letters")
         {errc::too_many_handshakes, phase::handshake, "PR"},
         {errc::tls_failed, phase::handshake, "CR"},
         {errc::tls_required, phase::handshake, "PR"},
+        {errc::no_match, phase::handshake, "PR"},
         {errc::client_idle, phase::data, "cD"},
         {errc::server_idle, phase::data, "sD"},
         {errc::server_tls_failed, phase::queue, "SQ"},

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// `check` beside `patroni` and `postgres`: every member is asked over HTTP as well, for as long as
+// it is one. What that means is decided in demands.hpp. Control thread only.
+#pragma once
+
+#include "config/cluster_settings.hpp"
+#include "health/check_loop.hpp"
+#include "health/check_report.hpp"
+#include "health/observer.hpp"
+#include "health/topology.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace rolegate::health
+{
+
+class http_checks
+{
+public:
+    // `told` is called after each check; `reports` has been updated then.
+    http_checks(
+        boost::asio::io_context& control,
+        const config::cluster_settings& settings, // `check` is set
+        name_cache& names,
+        check_reports& reports,
+        std::function<void(const check& c, bool changed)> told
+    );
+
+    // The members that are to be checked from now on; others are forgotten.
+    void follow(const topology& t);
+
+    void stop();
+
+private:
+    void take(const std::string& member, const std::string& error, clock::duration took);
+
+    boost::asio::io_context& control_;
+    const std::string cluster_;
+    const config::check_settings settings_;
+    name_cache& names_;
+    check_reports& reports_;
+    const std::function<void(const check& c, bool changed)> told_;
+    std::map<std::string, std::shared_ptr<check_loop>> loops_; // by member
+    bool stopped_ = false;
+};
+
+} // namespace rolegate::health

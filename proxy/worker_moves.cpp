@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// Sessions that another member should serve: idle ones are ended, a few at a time, for their
+// clients come again, and all at once they would be a stampede.
+#include "proxy/worker.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace rolegate::proxy
+{
+
+// As many of the sessions that relay to this member through this listener.
+std::size_t
+worker::move_sessions(const listener_state& l, std::string_view member, std::size_t most)
+{
+    std::size_t moved = 0;
+    const auto move = [&](session& s)
+    {
+        if (moved < most && &s.listener() == &l && s.member() == member && s.move_on())
+            ++moved;
+    };
+    for_each_session(relaying_, move);
+    return moved;
+}
+
+// Off a member that only stood in for others: a tenth of its sessions a second.
+void worker::send_back()
+{
+    for (const auto* l : listeners_)
+    {
+        const auto* m = relieved_member(l->to, *beliefs_[l->cluster]);
+        if (!m)
+            continue;
+        const auto is_there = [l, m](const session& s)
+        { return &s.listener() == l && s.member() == m->name; };
+        const auto there = static_cast<std::size_t>(std::ranges::count_if(relaying_, is_there));
+        move_sessions(*l, m->name, (there + 9) / 10);
+    }
+}
+
+// `rebalance`. One worker at a time, each for a second, so that no two move the same surplus.
+void worker::rebalance(session::time_point now)
+{
+    using std::chrono::seconds;
+    const auto second = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<seconds>(now.time_since_epoch()).count()
+    );
+    if (second == rebalanced_ || second % workers_ != index_)
+        return;
+    rebalanced_ = second;
+    for (auto* l : listeners_)
+    {
+        // Whoever has to wait would wait for longer.
+        if (l->settings.rebalance == 0 || l->door.paused() || l->door.held() > 0)
+            continue;
+        const auto t = beliefs_[l->cluster];
+        const auto due = l->members.surplus_members(
+            *t, now, l->door.sessions_by_member(), l->settings.rebalance
+        );
+        for (const auto& [member, most] : due)
+            l->members.note_moved(move_sessions(*l, member, most), now);
+    }
+}
+
+} // namespace rolegate::proxy

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "tests/support/front_fixture.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+namespace rolegate::support
+{
+
+namespace
+{
+
+namespace asio = boost::asio;
+
+template <class T> T answer_of(asio::awaitable<T> question)
+{
+    asio::io_context io(1);
+    auto answer = asio::co_spawn(io, std::move(question), asio::use_future);
+    io.run();
+    return answer.get();
+}
+
+} // namespace
+
+config::settings
+front_fixture::settings_for(std::vector<config::listener_settings> listeners, unsigned workers)
+{
+    config::settings s;
+    s.workers = workers;
+    for (const auto& l : listeners)
+        if (std::ranges::find(s.clusters, l.cluster, &config::cluster_settings::name) ==
+            s.clusters.end())
+            s.clusters.emplace_back().name = l.cluster;
+    s.listeners = std::move(listeners);
+    return s;
+}
+
+front_fixture::front_fixture(std::vector<config::listener_settings> listeners, unsigned workers)
+    : descriptors_before_(open_descriptors()),
+      settings_(settings_for(std::move(listeners), workers))
+{
+    std::vector<health::topology_ptr> nothing;
+    for (const auto& c : settings_.clusters)
+    {
+        auto t = topology_of({});
+        t->cluster = c.name;
+        nothing.push_back(std::move(t));
+    }
+    front_.emplace(settings_, nothing, told_);
+    front_->start();
+}
+
+front_fixture::~front_fixture()
+{
+    CHECK(run_until([this] { return sessions_left() == 0; }));
+    front_->begin_shutdown();
+    CHECK(sessions_left() == 0); // and the listeners' worker has closed their sockets
+    front_->stop();
+    front_.reset();
+    CHECK(run_until([this] { return open_descriptors() == descriptors_before_; }));
+}
+
+void front_fixture::believe(const std::string& cluster, const std::vector<believed>& members)
+{
+    const auto at = std::ranges::find(settings_.clusters, cluster, &config::cluster_settings::name);
+    const auto listeners = static_cast<std::size_t>(
+        std::ranges::count(settings_.listeners, cluster, &config::listener_settings::cluster)
+    );
+    auto t = topology_of(members, health::clock::now(), config::listener_role::primary, listeners);
+    t->cluster = cluster;
+    t->generation = ++generation_;
+    front_->publish(static_cast<std::size_t>(at - settings_.clusters.begin()), std::move(t));
+}
+
+std::uint16_t front_fixture::port(std::size_t listener) const
+{
+    const auto text = front_->bound(listener).at(0);
+    return static_cast<std::uint16_t>(std::stoi(text.substr(text.rfind(':') + 1)));
+}
+
+proxy::listener_stats front_fixture::stats(std::size_t listener)
+{
+    return answer_of(front_->stats()).at(listener);
+}
+
+std::size_t front_fixture::relaying(std::size_t listener)
+{
+    std::size_t sum = 0;
+    for (const auto& [name, member] : stats(listener).members)
+        sum += member.sessions;
+    return sum;
+}
+
+std::size_t front_fixture::sessions_left()
+{
+    return answer_of(front_->sessions_left());
+}
+
+} // namespace rolegate::support
