@@ -183,7 +183,11 @@ void fall_back(topology& t, std::size_t index)
     const auto is_open = [index](const member& m)
     { return m.grants[index].verdict == admission::open; };
     const auto is_unheard = [](const member& m)
-    { return std::string_view(m.read.rule) == "unheard"; };
+    {
+        const bool unchecked =
+            m.read.verdict == admission::open && m.check_text == "not checked" && !m.host.empty();
+        return unchecked || std::string_view(m.read.rule) == "unheard";
+    };
     const bool over = std::ranges::any_of(t.members, is_open);
     const bool needed = !over && std::ranges::none_of(t.members, is_unheard);
     for (auto& m : t.members)

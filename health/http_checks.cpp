@@ -9,12 +9,11 @@ namespace rolegate::health
 http_checks::http_checks(
     boost::asio::io_context& control,
     const config::cluster_settings& settings,
-    name_cache& names,
     check_reports& reports,
     std::function<void(const check& c, bool changed)> told
 )
-    : control_(control), cluster_(settings.name), settings_(*settings.check), names_(names),
-      reports_(reports), told_(std::move(told))
+    : control_(control), cluster_(settings.name), settings_(*settings.check),
+      names_(control, [] {}), reports_(reports), told_(std::move(told))
 {
 }
 
@@ -57,6 +56,7 @@ void http_checks::follow(const topology& t)
 void http_checks::stop()
 {
     stopped_ = true;
+    names_.stop();
     for (const auto& [name, loop] : loops_)
         loop->stop();
 }

@@ -27,7 +27,6 @@ public:
     http_checks(
         boost::asio::io_context& control,
         const config::cluster_settings& settings, // `check` is set
-        name_cache& names,
         check_reports& reports,
         std::function<void(const check& c, bool changed)> told
     );
@@ -43,7 +42,7 @@ private:
     boost::asio::io_context& control_;
     const std::string cluster_;
     const config::check_settings settings_;
-    name_cache& names_;
+    name_cache names_; // its own: a check that fails says nothing about the way to PostgreSQL
     check_reports& reports_;
     const std::function<void(const check& c, bool changed)> told_;
     std::map<std::string, std::shared_ptr<check_loop>> loops_; // by member

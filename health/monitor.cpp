@@ -98,7 +98,6 @@ monitor::monitor(
         checks_.emplace(
             control,
             settings,
-            names_,
             seen_.checks,
             [this](const check& c, bool changed)
             {

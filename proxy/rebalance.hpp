@@ -16,7 +16,8 @@ struct holding
 {
     std::string_view member;
     std::size_t sessions = 0;
-    unsigned weight = 1; // the effective one
+    unsigned weight = 1;                             // the effective one
+    std::size_t most = static_cast<std::size_t>(-1); // its maxconn now
 };
 
 // What `of` has beyond its share by weight of all sessions, `away` included: those have been moved
@@ -24,6 +25,10 @@ struct holding
 // where it is less than a twentieth and one session more, so that nobody goes to and fro.
 [[nodiscard]] std::size_t
 surplus(const holding& of, std::span<const holding> all, std::size_t away) noexcept;
+
+// How many more sessions those with less than their share have places for, less the `away` ones,
+// who may be on their way to them.
+[[nodiscard]] std::size_t places(std::span<const holding> all, std::size_t away) noexcept;
 
 // How many of the member's sessions may be moved within a second: that share of them, rounded up,
 // and never more than its surplus.

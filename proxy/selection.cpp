@@ -15,12 +15,16 @@ namespace
 // A client that has not come again by then is not expected any more.
 constexpr std::chrono::seconds away_for{60};
 
+// Nobody is sent to a member that a client could not have, for so long.
+constexpr std::chrono::seconds failed_for{60};
+
 } // namespace
 
 selection::selection(
     destination to, config::balance_algorithm how, const config::cluster_settings& cluster
 )
-    : to_(to), cluster_(cluster), slowstart_(to, cluster), balance_(how, std::random_device()())
+    : to_(to), cluster_(cluster), slowstart_(to, cluster), balance_(how, std::random_device()()),
+      failed_(failed_for)
 {
 }
 
@@ -102,19 +106,31 @@ selection::session_counts selection::surplus_members(
     std::vector<holding> all;
     for (const auto* m : eligible_)
     {
-        if (prefers && !grant_for(to_, *m).preferred)
+        if ((prefers && !grant_for(to_, *m).preferred) || failed_.has(0, m->name, now))
             continue;
         const auto there = sessions.find(m->name);
         const auto count = there == sessions.end() ? 0 : there->second;
         const auto maxconn = slowstart_.maxconn(m->name, now);
-        if (!maxconn || count < *maxconn)
-            all.push_back({m->name, count, slowstart_.weight(m->name, now)});
+        const auto most = maxconn ? std::size_t(*maxconn) : static_cast<std::size_t>(-1);
+        if (count < most)
+            all.push_back({m->name, count, slowstart_.weight(m->name, now), most});
     }
     session_counts due;
+    auto left = places(all, away_);
     for (const auto& h : all)
-        if (const auto n = moves_due(surplus(h, all, away_), h.sessions, percent); n > 0)
+    {
+        const auto n = std::min(moves_due(surplus(h, all, away_), h.sessions, percent), left);
+        if (n > 0)
             due.emplace(h.member, n);
+        left -= n;
+    }
     return due;
+}
+
+void selection::note_failed(const std::string& member, time_point now)
+{
+    const std::lock_guard lock(mutex_);
+    failed_.note(0, member, now);
 }
 
 void selection::note_moved(std::size_t sessions, time_point now)

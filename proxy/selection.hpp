@@ -58,6 +58,9 @@ public:
         const health::topology& t, time_point now, const session_counts& sessions, unsigned percent
     );
 
+    // A client could not have it: nobody is sent there for the next minute.
+    void note_failed(const std::string& member, time_point now);
+
     // So many were sent away, and are expected to come again.
     void note_moved(std::size_t sessions, time_point now);
 
@@ -80,6 +83,7 @@ private:
     mutable std::mutex mutex_; // of everything below; never held while a door is entered
     slowstart slowstart_;
     balance balance_;
+    recent failed_;                               // members, in scope 0
     std::size_t away_ = 0;                        // moved, and not chosen for again
     time_point moved_{};                          // when the last was
     std::vector<const health::member*> eligible_; // these two are reused by every choice

@@ -259,6 +259,7 @@ void session::lose_server(health::life_sign seen)
     if (std::exchange(o.role_gone, false))
         return member_.clear();
     worker_.hint(listener_->cluster, member_, seen);
+    listener_->members.note_failed(member_, std::chrono::steady_clock::now());
     if (std::exchange(o.server_silent, false))
         worker_.note_silent(*listener_, member_);
     auto r = std::ranges::find(o.refusals, member_, &refusal::member);

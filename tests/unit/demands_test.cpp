@@ -360,7 +360,12 @@ TEST_CASE("... nor as one that stands in")
     const check_report bad{false, "DOWN", "the last check failed: timed out"};
     s.settle();
 
-    s.seen.checks = {{"a", good}, {"b", bad}, {"c", bad}};
+    // The others' first checks are still under way.
+    s.seen.checks = {{"a", good}, {"b", bad}};
+    s.decide();
+    CHECK(s.believed.find("a")->grants[0].verdict == admission::keep);
+
+    s.seen.checks["c"] = bad;
     s.decide();
     CHECK(grant_text(s.believed, "a", 0) == "open fallback");
     s.seen.checks["a"] = bad;

@@ -49,6 +49,17 @@ TEST_SUITE("rebalance")
         CHECK(surpluses({{"a", 20, 1}, {"b", 0, 1}}, 20) == numbers{0, 0});
     }
 
+    TEST_CASE("no more go than there are places for")
+    {
+        const std::vector<holding> one_place{{"a", 990, 1}, {"b", 9, 1, 10}};
+        CHECK(places(one_place, 0) == 1);
+        CHECK(places(one_place, 1) == 0);
+        const std::vector<holding> unlimited{{"a", 40, 1}, {"b", 0, 1}};
+        CHECK(places(unlimited, 0) == 20);
+        CHECK(places(unlimited, 10) == 15); // the ten are counted in the share
+        CHECK(places({}, 0) == 0);
+    }
+
     TEST_CASE("there is no surplus where there is nobody else")
     {
         CHECK(surpluses({{"a", 40, 1}}) == numbers{0});

@@ -186,6 +186,20 @@ TEST_CASE("slowstart holds back weight and maxconn of a member that comes back")
     CHECK(w.members.next_step(w.now) == selection::time_point::max());
 }
 
+TEST_CASE("rebalance sends nobody where a client has just failed")
+{
+    world w;
+    const selection::session_counts sessions{{"a", 30}, {"b", 30}};
+    const auto due = [&] { return w.members.surplus_members(w.believed, w.now, sessions, 100); };
+    CHECK(due() == selection::session_counts{{"a", 10}, {"b", 10}});
+
+    w.members.note_failed("c", w.now);
+    CHECK(due().empty());
+    w.now += 61s;
+    w.believed.confirmed = w.now;
+    CHECK(due() == selection::session_counts{{"a", 10}, {"b", 10}});
+}
+
 TEST_CASE("in a stale view nobody is chosen")
 {
     world w;
