@@ -58,10 +58,14 @@ _rolegate() {
                 compopt -o filenames 2>/dev/null
                 mapfile -t COMPREPLY < <(compgen -f -- "$current")
                 return ;;
+            LISTENER*) words=$(_rolegate_names "$program" listener "${line[@]}") ;;
+            MEMBER*) words=$(_rolegate_names "$program" member "${line[@]}" | sed 's|.*/||') ;;
             [A-Z]*[A-Z]*) return ;; # an address or a URL: nobody knows which
         esac
     fi
-    if [[ $current == -* ]]; then
+    if [[ -n $words ]]; then
+        : # the value of an option
+    elif [[ $current == -* ]]; then
         words=$(_rolegate_options "$program" "$command")
     elif [[ -z $command ]]; then
         words=$(_rolegate_commands "$program")

@@ -50,6 +50,7 @@ FAKE = """#!/bin/sh
 case "$*" in
 "pause --help"|"explain --help") exec %(real)s "$@" ;;
 "set-member --help") printf 'Usage\\n\\nPositionals:\\n  member CLUSTER/MEMBER  Which\\n' ;;
+"sessions --help") printf 'Usage\\n\\nOptions:\\n  --listener LISTENER\\n  --member MEMBER   One\\n' ;;
 "explain") printf 'listener write (role primary, cluster main): ready\\n  pg-1  routable\\n'
            printf '                rule\\nlistener read (role replica, cluster main): ready\\n'
            printf '  pg-2  routable\\ncluster main: primary pg-1\\n  lock: free\\n' ;;
@@ -74,6 +75,8 @@ def test_listeners_and_members_of_a_running_proxy(running):
     assert complete(running, "rolegate pause -a http://127.0.0.1:7001 ") == ["other"]
     assert complete(running, "rolegate set-member main/") == ["main/pg-1", "main/pg-2"]
     assert complete(running, "rolegate set-member main/pg-1 d") == ["drain"]
+    assert complete(running, "rolegate sessions --listener ") == ["read", "write"]
+    assert complete(running, "rolegate sessions --member pg") == ["pg-1", "pg-2"]
 
 
 def test_nothing_is_said_when_no_proxy_answers(rolegate):

@@ -144,13 +144,16 @@ def test_what_the_program_takes_the_schema_takes(validator, rolegate, tmp_path, 
              for line in original]
     file = tmp_path / "rolegate.yaml"
     # What one change hides of another comes up in the next round.
-    for _ in range(5):
+    for _ in range(20):
         text = "\n".join(lines) + "\n"
         if not (refused := refused_lines(rolegate, file, text)):
             break
         for number in refused:
-            assert lines[number - 1] != original[number - 1], original[number - 1]
-            lines[number - 1] = original[number - 1]
+            # A contradiction may be told of the other key.
+            changed_lines = [i for i, line in enumerate(lines) if line != original[i]]
+            if changed_lines:
+                nearest = min(changed_lines, key=lambda i: abs(i - (number - 1)))
+                lines[nearest] = original[nearest]
     assert not refused
     assert lines != original
     assert problems(validator, schema.load(text)) == []
