@@ -24,7 +24,7 @@ SETTINGS = ("config/settings.hpp", "config/*_settings.hpp", "config/places.hpp")
 # No I/O, no clock, no threads: tested in milliseconds and fuzzed.
 PURE = (
     *SETTINGS, "config/units.*",
-    "health/address.*", "health/check_count.*", "health/check_report.*", "health/decide.*", "health/demands.*", "health/doubt.*", "health/facts.*", "health/lag.*",
+    "health/address.*", "health/check_count.*", "health/check_report.*", "health/decide.*", "health/demands.*", "health/doubt.*", "health/facts.*", "health/lag.*", "health/progress.*",
     "health/heard.*", "health/lock.*", "health/dcs/guard.*", "health/schedule.*", "health/topology.*",
     "health/member.*", "health/evidence.*", "health/scene.*", "health/writer.*", "health/reader.*",
     "health/bursts.*", "health/restrain.*",

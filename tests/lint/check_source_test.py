@@ -92,6 +92,7 @@ BAD = [
     ("pure", "health/demands.cpp", "#include <boost/asio/post.hpp>\n"),
     ("pure", "health/facts.cpp", "#include <boost/asio/post.hpp>\n"),
     ("pure", "health/lag.cpp", "#include <boost/asio/post.hpp>\n"),
+    ("pure", "health/progress.cpp", "#include <boost/asio/post.hpp>\n"),
     ("pure", "health/patroni/timestamp.cpp", "#include <boost/asio/post.hpp>\n"),
     ("pure", "health/doubt.cpp", "#include <boost/asio/post.hpp>\n"),
     ("pure", "health/address.cpp", "#include <boost/asio/ip/address.hpp>\n"),
