@@ -6,6 +6,7 @@
 #include "proxy/successor.hpp"
 
 #include <array>
+#include <sys/socket.h>
 
 namespace rolegate::proxy
 {
@@ -32,8 +33,8 @@ std::optional<predecessor> predecessor::find()
 {
     const auto state = inherited().take_named(state_name);
     predecessor p;
-    p.ready_ = inherited().take_named(ready_name);
-    if (!p.ready_.is_open())
+    p.word_ = inherited().take_named(word_name);
+    if (!p.word_.is_open())
         return std::nullopt;
     if (auto left = handed_over_from(text_in(state.get())))
     {
@@ -46,12 +47,12 @@ std::optional<predecessor> predecessor::find()
     return p;
 }
 
-void predecessor::tell_ready() noexcept
+void predecessor::tell(std::string line) const
 {
-    constexpr char word = '+';
-    // It may have gone meanwhile: then nobody is to be told.
-    static_cast<void>(::write(ready_.get(), &word, 1));
-    ready_.reset();
+    line += '\n';
+    // It reads all the time: if there is no room, it hangs.
+    constexpr int how = MSG_NOSIGNAL | MSG_DONTWAIT;
+    static_cast<void>(::send(word_.get(), line.data(), line.size(), how));
 }
 
 } // namespace rolegate::proxy

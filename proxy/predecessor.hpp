@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// The process that we take over from: what it has left us, and how it is told that we accept.
+// The process that we take over from: what it has left us, and what it is told.
 #pragma once
 
 #include "proxy/handed_over.hpp"
 #include "proxy/unique_fd.hpp"
 
 #include <optional>
+#include <string>
 
 namespace rolegate::proxy
 {
@@ -19,12 +20,12 @@ public:
 
     [[nodiscard]] const handed_over& left() const noexcept { return left_; }
 
-    // It stops accepting.
-    void tell_ready() noexcept;
+    // A line; it may have ended long ago. See successor.hpp.
+    void tell(std::string line) const;
 
 private:
     handed_over left_;
-    unique_fd ready_;
+    unique_fd word_;
 };
 
 } // namespace rolegate::proxy

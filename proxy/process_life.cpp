@@ -43,7 +43,12 @@ process_life::process_life(boost::asio::io_context& control, owner& whose)
           {[this] { return owner_.stand_still(); },
            [this] { return owner_.sockets(); },
            [this] { return to_hand_over(); },
-           [this](pid_t successor) { leave(successor); }}
+           [this](pid_t successor) { leave(successor); },
+           [this](const std::string& order)
+           {
+               owner_.obey(order);
+               pass_on(order);
+           }}
       )
 {
 }
@@ -54,7 +59,7 @@ void process_life::start()
     if (!predecessor_)
         return open();
     for (const auto& listener : predecessor_->left().paused)
-        owner_.pause(listener);
+        owner_.obey("pause " + listener);
     first_views_.expires_after(first_view_limit);
     first_views_.async_wait(
         [this](const boost::system::error_code& stopped)
@@ -80,12 +85,18 @@ void process_life::open()
     if (predecessor_)
     {
         log::line(log_level::info, "taken_over").add("predecessor", predecessor_->left().pid);
-        predecessor_->tell_ready();
+        predecessor_->tell(accepting);
     }
     // A proxy that waits for its cluster works, and says in its status what it waits for.
     notify_.ready();
     notify_.keep(owner_.sockets(), unused_);
     report_.start();
+}
+
+void process_life::pass_on(const std::string& order) const
+{
+    if (predecessor_)
+        predecessor_->tell(order);
 }
 
 // --- the next one ------------------------------------------------------------------------------

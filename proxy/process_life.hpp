@@ -31,7 +31,7 @@ public:
         [[nodiscard]] virtual std::unique_ptr<standstill> stand_still() = 0;
         [[nodiscard]] virtual std::vector<std::string> paused() const = 0; // listeners
         [[nodiscard]] virtual std::string status(std::size_t sessions) const = 0;
-        virtual void pause(const std::string& listener) = 0;
+        virtual void obey(const std::string& order) = 0; // of an operator: "pause LISTENER"
 
     protected:
         ~owner() = default;
@@ -48,6 +48,9 @@ public:
 
     void reload_begins() { notify_.reload_begins(); }
     void reload_ends() { notify_.reload_ends(); }
+
+    // Sessions and held clients of the process before are an operator's as well.
+    void pass_on(const std::string& order) const;
 
     void upgrade(); // SIGUSR2
     void stop();    // nobody takes over any more

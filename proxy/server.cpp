@@ -53,7 +53,7 @@ private:
     std::unique_ptr<standstill> stand_still() override { return front_->stand_still(); }
     std::vector<std::string> paused() const override;
     std::string status(std::size_t sessions) const override;
-    void pause(const std::string& listener) override;
+    void obey(const std::string& order) override;
 
     void reload_tls();
     void await_signal();
@@ -284,9 +284,12 @@ std::vector<std::string> server::paused() const
     return names;
 }
 
-void server::pause(const std::string& listener)
+// Of listeners that are configured here, too.
+void server::obey(const std::string& order)
 {
-    static_cast<void>(front_->pause(listener, true)); // it may not be configured any more
+    for (const std::string verb : {"pause ", "resume "})
+        if (order.starts_with(verb))
+            static_cast<void>(front_->pause(order.substr(verb.size()), verb == "pause "));
 }
 
 void server::stop()
@@ -338,6 +341,7 @@ admin::response server::operate(const admin::operation& o)
     if (!front_->pause(o.listener, pause))
         return admin::no_such_listener(o.listener);
     log::line(log_level::info, pause ? "paused" : "resumed").add("listener", o.listener);
+    life_.pass_on((pause ? "pause " : "resume ") + o.listener);
     return admin::done(o);
 }
 

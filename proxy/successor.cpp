@@ -2,10 +2,10 @@
 #include "proxy/successor.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/read_until.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -14,6 +14,7 @@
 #include <spawn.h>
 #include <string_view>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <system_error>
 
@@ -36,6 +37,9 @@ constexpr auto end_limit = 1s;
 constexpr auto end_poll = 10ms;
 
 constexpr int first_fd = 3; // of LISTEN_FDS
+
+// Of a line: an order and the name of a listener or a member.
+constexpr std::size_t longest_line = 1024;
 
 int checked(int result, const char* what)
 {
@@ -160,18 +164,18 @@ successor::successor(
     const std::vector<shared_socket>& sockets,
     const std::string& state
 )
-    : ready_(control), timer_(control)
+    : word_(control), timer_(control)
 {
     int ends[2];
-    checked(::pipe2(ends, O_CLOEXEC), "pipe2");
-    ready_.assign(ends[0]);
+    checked(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), "socketpair");
+    word_.assign(asio::local::stream_protocol(), ends[0]);
     const unique_fd its_end(ends[1]);
     const auto file = file_with(state);
     inheritance what;
     for (const auto& s : sockets)
         what.add(s.fd, s.name);
     what.add(file.get(), state_name);
-    what.add(its_end.get(), ready_name);
+    what.add(its_end.get(), word_name);
     pid_ = start(how, std::move(what));
 }
 
@@ -194,18 +198,6 @@ void successor::reap() noexcept
 
 asio::awaitable<std::string> successor::accepts()
 {
-    const bool ready = co_await says_ready();
-    boost::system::error_code ignored;
-    ready_.close(ignored);
-    if (ready)
-        co_return "";
-    auto why = co_await end();
-    co_return why;
-}
-
-// One byte; at the end of the pipe there is none.
-asio::awaitable<bool> successor::says_ready()
-{
     timer_.expires_after(ready_limit);
     timer_.async_wait(
         [this](const boost::system::error_code& stopped)
@@ -214,13 +206,27 @@ asio::awaitable<bool> successor::says_ready()
                 return;
             in_time_ = false;
             boost::system::error_code ignored;
-            ready_.cancel(ignored);
+            word_.cancel(ignored);
         }
     );
-    std::array<char, 1> word{};
-    const auto [ec, n] = co_await ready_.async_read_some(asio::buffer(word), nothrow);
+    const auto said = co_await line();
     timer_.cancel();
-    co_return !ec && n > 0;
+    if (said == accepting)
+        co_return "";
+    auto why = co_await end();
+    co_return why;
+}
+
+// "" at the end, and when it writes nonsense.
+asio::awaitable<std::string> successor::line()
+{
+    auto buffer = asio::dynamic_buffer(read_, longest_line);
+    const auto [ec, n] = co_await asio::async_read_until(word_, buffer, '\n', nothrow);
+    if (ec)
+        co_return "";
+    auto text = read_.substr(0, n - 1);
+    read_.erase(0, n);
+    co_return text;
 }
 
 asio::awaitable<std::string> successor::end()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// The process that is to take our listening sockets over: started, and waited for until it accepts
-// or has failed. Control thread only.
+// The process that is to take our listening sockets over: started, waited for until it accepts or
+// has failed, and listened to from then on. Control thread only.
 #pragma once
 
 #include "proxy/command_line.hpp"
@@ -10,7 +10,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <string>
@@ -23,7 +23,10 @@ namespace rolegate::proxy
 
 // Names among the descriptors that it finds (LISTEN_FDNAMES) which are no sockets of listeners.
 inline constexpr const char* state_name = "rolegate-state"; // a file: see handed_over
-inline constexpr const char* ready_name = "rolegate-ready"; // a pipe: a word when it accepts
+inline constexpr const char* word_name = "rolegate-word";   // what it writes there we read
+
+// The first line it writes; each one after that is an order of an operator.
+inline constexpr const char* accepting = "accepting";
 
 class successor
 {
@@ -43,6 +46,9 @@ public:
     // "" when it has said that it accepts. Else why not; then it is gone.
     [[nodiscard]] boost::asio::awaitable<std::string> accepts();
 
+    // What operators have told it since, for our sessions as well; "" when it has ended.
+    [[nodiscard]] boost::asio::awaitable<std::string> order() { return line(); }
+
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
     // It must not take over any more.
@@ -52,11 +58,12 @@ public:
     void reap() noexcept;
 
 private:
-    [[nodiscard]] boost::asio::awaitable<bool> says_ready();
+    [[nodiscard]] boost::asio::awaitable<std::string> line();
     [[nodiscard]] boost::asio::awaitable<std::string> end();
 
-    boost::asio::posix::stream_descriptor ready_;
+    boost::asio::local::stream_protocol::socket word_;
     boost::asio::steady_timer timer_;
+    std::string read_; // and not handed out yet
     pid_t pid_ = -1;
     int status_ = 0; // of its end
     bool ended_ = false;

@@ -54,7 +54,7 @@ void upgrade::begin()
         .text("program", command_.program);
     boost::asio::co_spawn(
         control_,
-        await_successor(),
+        follow_successor(),
         [](const std::exception_ptr& e)
         {
             if (e)
@@ -63,17 +63,24 @@ void upgrade::begin()
     );
 }
 
-boost::asio::awaitable<void> upgrade::await_successor()
+boost::asio::awaitable<void> upgrade::follow_successor()
 {
     const auto why_not = co_await successor_->accepts();
-    if (why_not.empty())
+    if (!why_not.empty())
     {
-        done_ = true;
-        steps_.leave(successor_->pid());
+        tell_failed(why_not);
+        successor_.reset();
         co_return;
     }
-    tell_failed(why_not);
-    successor_.reset();
+    done_ = true;
+    steps_.leave(successor_->pid());
+    for (;;)
+    {
+        const auto order = co_await successor_->order();
+        if (order.empty())
+            co_return;
+        steps_.obey(order);
+    }
 }
 
 void upgrade::give_up() noexcept

@@ -24,7 +24,8 @@ public:
         std::function<std::unique_ptr<standstill>()> stand_still; // may throw
         std::function<std::vector<shared_socket>()> sockets;
         std::function<handed_over()> state;
-        std::function<void(pid_t)> leave; // it accepts
+        std::function<void(pid_t)> leave;             // it accepts
+        std::function<void(const std::string&)> obey; // an operator's order to it
     };
 
     // Remembers how the process was started.
@@ -40,7 +41,7 @@ public:
     void reap() noexcept;
 
 private:
-    boost::asio::awaitable<void> await_successor();
+    boost::asio::awaitable<void> follow_successor();
 
     boost::asio::io_context& control_;
     const steps steps_;
