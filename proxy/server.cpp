@@ -7,14 +7,16 @@
 #include "proxy/cluster_record.hpp"
 #include "proxy/descriptors.hpp"
 #include "proxy/front.hpp"
+#include "proxy/last_sessions.hpp"
 #include "proxy/listener_tls.hpp"
 #include "proxy/log.hpp"
+#include "proxy/process_life.hpp"
+#include "proxy/service_status.hpp"
 #include "proxy/worker_observer.hpp"
 #include "rolegate_version.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <csignal>
 #include <deque>
@@ -29,13 +31,7 @@ using namespace std::chrono_literals;
 namespace asio = boost::asio;
 using config::log_level;
 
-// How often a process that is to end looks whether its last session has gone.
-constexpr auto drain_poll = 50ms;
-
-// After shutdown_timeout sessions are cut; their goodbyes take no longer than this.
-constexpr auto cut_limit = 3s;
-
-class server final : public health::observer, public worker_observer
+class server final : public health::observer, public worker_observer, process_life::owner
 {
 public:
     explicit server(const config::settings& settings);
@@ -50,11 +46,19 @@ private:
     void sessions_cut(std::size_t cluster, const std::string& member, std::size_t n) override;
     void first_session(std::size_t cluster, const std::string& member) override;
 
+    void open() override;
+    void leave() override;
+    asio::awaitable<std::size_t> sessions_left() override { return front_->sessions_left(); }
+    std::vector<shared_socket> sockets() override;
+    std::unique_ptr<standstill> stand_still() override { return front_->stand_still(); }
+    std::vector<std::string> paused() const override;
+    std::string status(std::size_t sessions) const override;
+    void obey(const std::string& order) override;
+
     void reload_tls();
     void await_signal();
     void on_signal(int number);
     void begin_shutdown();
-    asio::awaitable<void> drain();
     asio::awaitable<process_view> gather();
     admin::response operate(const admin::operation& o);
     void stop();
@@ -66,7 +70,8 @@ private:
     const std::chrono::system_clock::time_point loaded_ = std::chrono::system_clock::now();
     asio::io_context control_{1};
     asio::signal_set signals_{control_, SIGTERM, SIGINT, SIGQUIT};
-    asio::steady_timer drain_timer_{control_};
+    process_life life_{control_, *this};
+    last_sessions last_;
 
     std::vector<std::unique_ptr<health::cluster_monitor>> monitors_;
     std::vector<cluster_record> records_;
@@ -75,11 +80,18 @@ private:
     std::optional<front> front_;
     admin::http_server admin_;
     bool shutting_down_ = false;
-    bool cut_ = false;
 };
 
 server::server(const config::settings& settings)
-    : settings_(settings), records_(settings.clusters.size()),
+    : settings_(settings), last_(
+                               control_,
+                               settings.shutdown_timeout,
+                               {[this] { return front_->sessions_left(); },
+                                [this] { life_.reap(); },
+                                [this] { front_->cut_all(); },
+                                [this] { control_.stop(); }}
+                           ),
+      records_(settings.clusters.size()),
       admin_(
           control_,
           settings.admin.bind,
@@ -96,6 +108,7 @@ server::server(const config::settings& settings)
 
 void server::reload_tls()
 {
+    life_.reload_begins();
     try
     {
         front_->load_tls();
@@ -106,6 +119,7 @@ void server::reload_tls()
     {
         log::line(log_level::error, "reload_failed").text("error", e.what());
     }
+    life_.reload_ends();
 }
 
 // In the order of destination::index.
@@ -133,9 +147,17 @@ int server::run()
     await_signal();
     for (auto& m : monitors_)
         m->start();
+    life_.start();
+    control_.run();
+    stop();
+    log::line(log_level::info, "stopped");
+    return 0;
+}
+
+void server::open()
+{
     admin_.start();
     front_->start();
-
     log::line(log_level::info, "started")
         .add("version", version)
         .add("workers", static_cast<std::int64_t>(front_->workers()))
@@ -145,11 +167,6 @@ int server::run()
             log::line(log_level::info, "listening")
                 .add("listener", settings_.listeners[i].name)
                 .add("bind", address);
-
-    control_.run();
-    stop();
-    log::line(log_level::info, "stopped");
-    return 0;
 }
 
 // --- beliefs -----------------------------------------------------------------------------------
@@ -158,6 +175,9 @@ void server::on_topology(const health::topology_ptr& t, bool changed)
 {
     const auto cluster = cluster_index(t->cluster);
     front_->publish(cluster, t);
+    const auto seen = [](const auto& m) { return m->believed()->confirmed.has_value(); };
+    if (!life_.is_open() && std::ranges::all_of(monitors_, seen))
+        life_.all_seen();
     if (!changed)
         return;
 
@@ -220,13 +240,11 @@ void server::on_signal(int number)
     }
     if (number == SIGUSR2)
     {
-        // To die of it would cut every session.
-        log::line(log_level::warning, "not_supported")
-            .text("text", "this version cannot be upgraded while it runs; restart it");
+        life_.upgrade();
         return await_signal();
     }
     if (shutting_down_)
-        cut_ = true; // asked twice
+        last_.cut(); // asked twice
     else
         begin_shutdown();
     await_signal();
@@ -235,38 +253,43 @@ void server::on_signal(int number)
 void server::begin_shutdown()
 {
     shutting_down_ = true;
+    life_.stop();
+    if (!life_.is_open())
+        return control_.stop();
     front_->begin_shutdown();
-    asio::co_spawn(
-        control_,
-        drain(),
-        [this](std::exception_ptr e)
-        {
-            control_.stop();
-            if (e)
-                std::rethrow_exception(e);
-        }
-    );
+    last_.start();
 }
 
-// Until the last session has gone. The monitors go on: a session that is left must not outlive its
-// member's role.
-asio::awaitable<void> server::drain()
+// The monitors go on: a session that is left must not outlive its member's role.
+void server::leave()
 {
-    const auto cut_at = std::chrono::steady_clock::now() + settings_.shutdown_timeout;
-    auto give_up_at = health::time_point::max();
-    while (co_await front_->sessions_left() > 0)
-    {
-        const auto now = std::chrono::steady_clock::now();
-        if (now >= give_up_at)
-            break;
-        if ((cut_ || now >= cut_at) && give_up_at == health::time_point::max())
-        {
-            give_up_at = now + cut_limit;
-            front_->cut_all();
-        }
-        drain_timer_.expires_after(drain_poll);
-        co_await drain_timer_.async_wait(asio::use_awaitable);
-    }
+    admin_.stop();
+    front_->leave_to_others();
+    last_.start();
+}
+
+std::vector<shared_socket> server::sockets()
+{
+    auto all = front_->sockets();
+    all.push_back(admin_.shared());
+    return all;
+}
+
+std::vector<std::string> server::paused() const
+{
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < settings_.listeners.size(); ++i)
+        if (front_->paused(i))
+            names.push_back(settings_.listeners[i].name);
+    return names;
+}
+
+// Of listeners that are configured here, too.
+void server::obey(const std::string& order)
+{
+    for (const std::string verb : {"pause ", "resume "})
+        if (order.starts_with(verb))
+            static_cast<void>(front_->pause(order.substr(verb.size()), verb == "pause "));
 }
 
 void server::stop()
@@ -279,6 +302,14 @@ void server::stop()
 }
 
 // --- what is shown -----------------------------------------------------------------------------
+
+std::string server::status(std::size_t sessions) const
+{
+    std::vector<health::topology_ptr> believed;
+    for (const auto& m : monitors_)
+        believed.push_back(m->believed());
+    return service_status(believed, sessions, shutting_down_, health::clock::now());
+}
 
 asio::awaitable<process_view> server::gather()
 {
@@ -310,6 +341,7 @@ admin::response server::operate(const admin::operation& o)
     if (!front_->pause(o.listener, pause))
         return admin::no_such_listener(o.listener);
     log::line(log_level::info, pause ? "paused" : "resumed").add("listener", o.listener);
+    life_.pass_on((pause ? "pause " : "resume ") + o.listener);
     return admin::done(o);
 }
 

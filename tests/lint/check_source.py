@@ -34,7 +34,7 @@ PURE = (
     "health/dcs/*_messages.*", "health/dcs/object_splitter.*",
     "proxy/handshake.*", "proxy/match.*", "proxy/role_history.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",
     "proxy/address_range.*", "proxy/balance.*", "proxy/rebalance.*", "proxy/recent.*", "proxy/slowstart.*",
-    "proxy/token_bucket.*", "proxy/waiting_line.*",
+    "proxy/token_bucket.*", "proxy/waiting_line.*", "proxy/listen_fds.*", "proxy/service_status.*", "proxy/handed_over.*",
 )
 
 # The first row whose pattern matches the including file decides which of our headers it may see.
@@ -69,7 +69,7 @@ THIRD_PARTY = (
       VERSION)),
     ("spdlog", ("spdlog/*",), ("proxy/log.*", VERSION)),
     ("CLI11", ("CLI/*",), ("proxy/cli/*",)),
-    ("systemd", ("systemd/*",), ("proxy/notify.*",)),
+    ("systemd", ("systemd/*",), ("proxy/service_notify.*",)),
     ("Asio", ("boost/asio.hpp", "boost/asio/*"), ANYWHERE),
 )
 
