@@ -56,7 +56,7 @@ void tell_topology(const topology& t)
         line.name("primary", t.primary() ? t.primary()->name : "")
             .add("timeline", static_cast<std::int64_t>(t.highest_timeline));
     if (t.kind == health::cluster_kind::patroni)
-        line.add("lock_source", t.lock.source).add("lock_reporter", t.lock.reporter);
+        line.add("lock_source", t.lock.source).name("lock_reporter", t.lock.reporter);
     line.text("cause", t.cause);
 }
 
@@ -69,12 +69,12 @@ void tell_dcs(const topology& before, const topology& after)
         log::line(log_level::info, "dcs_connected")
             .add("cluster", after.cluster)
             .add("source", dcs.source)
-            .add("endpoint", dcs.endpoint);
+            .name("endpoint", dcs.endpoint);
     else
         log::line(log_level::warning, "dcs_lost")
             .add("cluster", after.cluster)
             .add("source", dcs.source)
-            .add("endpoint", dcs.endpoint)
+            .name("endpoint", dcs.endpoint)
             .text("error", dcs.error);
 }
 
