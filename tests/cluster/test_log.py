@@ -73,7 +73,8 @@ def test_a_switchover_can_be_read_from_the_log(cluster, make_rolegate):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d", end["time"])
 
     proxy.stop()
-    assert [line["event"] for line in events(proxy)][-1] == "stopped"
+    # Behind it only what was kept back.
+    assert [line["event"] for line in events(proxy) if "repeated" not in line][-1] == "stopped"
     assert events(proxy, "signal", number=int(signal.SIGTERM)) and events(proxy, "stopping")
 
 
@@ -99,7 +100,7 @@ def test_the_journal_gets_priorities_and_no_times(cluster, make_rolegate):
     proxy.stop()
     lines = proxy.log_text().splitlines()
     assert all(re.match(r"<[3467]>(debug|info|warning|error) event=\w+( \w+=|$)", line) for line in lines), lines
-    assert lines[-1] == "<6>info event=stopped"
+    assert "<6>info event=stopped" in lines
 
 
 def answers(proxy, path):

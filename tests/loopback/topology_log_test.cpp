@@ -10,7 +10,6 @@
 
 using namespace rolegate;
 using namespace std::chrono_literals;
-using enum health::admission;
 using health::member_role;
 using support::captured_log;
 using support::topology_builder;
@@ -38,7 +37,10 @@ TEST_SUITE("proxy/topology_log")
     TEST_CASE("a lost primary is told with the evidence and its age")
     {
         const auto before = finished(topology_builder().primary("a").replica("b"));
-        auto after = finished(topology_builder().add("a", member_role::primary, closed, closed));
+        auto after = finished(topology_builder().add(
+            "a", member_role::primary, health::admission::closed, health::admission::closed
+        ));
+        after.lock.what = health::lock_belief::kind::held;
         after.lock.holder = "b";
         after.cause = "lock taken by b";
         const captured_log log;
