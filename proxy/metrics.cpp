@@ -297,12 +297,15 @@ void add_process(families& out, const process_view& view)
     );
     family loaded(gauge, "config_last_reload_timestamp_seconds", "When it last worked.");
     family build(gauge, "build_info", "1; the version is a label.");
+    family dropped(counter, "log_dropped_total", "Lines of the log that found no room.");
     success.add({}, 1.0); // a process with a configuration that did not load does not run
     loaded.add({}, std::chrono::duration<double>(view.config_loaded.time_since_epoch()).count());
     build.add({{"version", view.version}}, 1.0);
+    dropped.add({}, view.log_dropped);
     success.move_to(out);
     loaded.move_to(out);
     build.move_to(out);
+    dropped.move_to(out);
 }
 
 } // namespace

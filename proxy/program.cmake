@@ -1,6 +1,5 @@
 # The parts that do I/O, and the program.
 find_package(OpenSSL REQUIRED)
-find_package(spdlog REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
@@ -47,6 +46,7 @@ add_library(proxy STATIC
     listener_tls.cpp
     listening_socket.cpp
     log.cpp
+    log_writer.cpp
     peer.cpp
     predecessor.cpp
     process_life.cpp
@@ -63,6 +63,7 @@ add_library(proxy STATIC
     successor.cpp
     tls_context.cpp
     tls_stream.cpp
+    topology_log.cpp
     transport.cpp
     upgrade.cpp
     worker.cpp
@@ -71,11 +72,11 @@ target_precompile_headers(proxy REUSE_FROM asio_impl)
 target_include_directories(proxy PUBLIC ${PROJECT_BINARY_DIR}/generated)
 target_link_libraries(proxy
     PUBLIC proxy_pages proxy_shared health config asio_impl
-    PRIVATE spdlog::spdlog OpenSSL::SSL PkgConfig::SYSTEMD)
+    PRIVATE OpenSSL::SSL PkgConfig::SYSTEMD)
 
 add_executable(rolegate
     main.cpp
     cli/commands.cpp
     cli/version.cpp
     cli/watch.cpp)
-target_link_libraries(rolegate PRIVATE proxy spdlog::spdlog)
+target_link_libraries(rolegate PRIVATE proxy)

@@ -182,7 +182,7 @@ void server::on_topology(const health::topology_ptr& t, bool changed)
         return;
 
     const auto now = std::chrono::steady_clock::now();
-    records_[cluster].on_topology(*t, now);
+    records_[cluster].on_topology(*told_[cluster], *t, now);
     history_.on_topology(*told_[cluster], *t, now, std::chrono::system_clock::now());
     told_[cluster] = t;
 }
@@ -253,6 +253,8 @@ void server::on_signal(int number)
 void server::begin_shutdown()
 {
     shutting_down_ = true;
+    log::line(log_level::info, "stopping")
+        .add("shutdown_timeout_ms", settings_.shutdown_timeout.count());
     life_.stop();
     if (!life_.is_open())
         return control_.stop();
@@ -320,6 +322,7 @@ asio::awaitable<process_view> server::gather()
     v.wall_clock = std::chrono::system_clock::now();
     v.config_loaded = loaded_;
     v.shutting_down = shutting_down_;
+    v.log_dropped = log::dropped();
     for (std::size_t i = 0; i < monitors_.size(); ++i)
         v.clusters.push_back(records_[i].view(monitors_[i]->believed()));
     v.changes = {history_.changes().begin(), history_.changes().end()};
@@ -345,11 +348,21 @@ admin::response server::operate(const admin::operation& o)
     return admin::done(o);
 }
 
+// However the server ends, what it has said last is written.
+struct last_lines
+{
+    last_lines() = default;
+    last_lines(const last_lines&) = delete;
+    last_lines& operator=(const last_lines&) = delete;
+    ~last_lines() { log::flush(); }
+};
+
 } // namespace
 
 int run_server(const config::settings& settings)
 {
-    log::init(settings.level);
+    log::init(settings.level, settings.format, settings.sessions);
+    const last_lines kept;
     std::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     try
