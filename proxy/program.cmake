@@ -9,6 +9,9 @@ configure_file(version.hpp.in ${PROJECT_BINARY_DIR}/generated/rolegate_version.h
 # Pure: what operators and their tools are shown.
 add_library(proxy_pages STATIC
     admin/events_json.cpp
+    admin/haproxy_csv.cpp
+    admin/haproxy_member.cpp
+    admin/haproxy_row.cpp
     admin/json.cpp
     admin/operation.cpp
     admin/readiness.cpp
@@ -17,6 +20,7 @@ add_library(proxy_pages STATIC
     cli/json_text.cpp
     cli/table.cpp
     metrics.cpp
+    process_metrics.cpp
     stats.cpp)
 target_link_libraries(proxy_pages PUBLIC proxy_core PRIVATE PkgConfig::PROMETHEUS)
 
@@ -25,13 +29,15 @@ add_library(proxy_shared STATIC
     cancel_keys.cpp
     handshake_count.cpp
     hold.cpp
-    selection.cpp)
+    selection.cpp
+    traffic_count.cpp)
 target_link_libraries(proxy_shared PUBLIC proxy_core pgwire settings Threads::Threads)
 
 add_library(proxy STATIC
     admin/http_server.cpp
     buffer_pool.cpp
     cancel.cpp
+    certificate_ends.cpp
     cluster_record.cpp
     cli/client.cpp
     command_line.cpp
@@ -50,6 +56,7 @@ add_library(proxy STATIC
     peer.cpp
     predecessor.cpp
     process_life.cpp
+    process_usage.cpp
     relay.cpp
     server.cpp
     service_notify.cpp
