@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/server.hpp"
 
+#include "config/print.hpp"
 #include "health/cluster_monitor.hpp"
-#include "health/http_connection.hpp"
 #include "proxy/admin/http_server.hpp"
+#include "proxy/admin/operator_desk.hpp"
 #include "proxy/cluster_record.hpp"
 #include "proxy/descriptors.hpp"
 #include "proxy/front.hpp"
 #include "proxy/last_sessions.hpp"
-#include "proxy/listener_tls.hpp"
 #include "proxy/log.hpp"
 #include "proxy/process_life.hpp"
 #include "proxy/service_status.hpp"
@@ -51,16 +51,17 @@ private:
     asio::awaitable<std::size_t> sessions_left() override { return front_->sessions_left(); }
     std::vector<shared_socket> sockets() override;
     std::unique_ptr<standstill> stand_still() override { return front_->stand_still(); }
-    std::vector<std::string> paused() const override;
+    const standing_orders& orders() const override { return desk_.orders(); }
     std::string status(std::size_t sessions) const override;
-    void obey(const std::string& order) override;
+    void obey(standing_orders orders) override { desk_.take_over(std::move(orders)); }
 
     void reload_tls();
     void await_signal();
     void on_signal(int number);
     void begin_shutdown();
     asio::awaitable<process_view> gather();
-    admin::response operate(const admin::operation& o);
+    admin::http_sources sources();
+    admin::operator_desk::means means();
     void stop();
 
     [[nodiscard]] std::vector<health::demand> demands_on(const std::string& cluster) const;
@@ -79,6 +80,7 @@ private:
     std::vector<health::topology_ptr> told_; // by cluster, as of its last change
     role_history history_;
     std::optional<front> front_;
+    admin::operator_desk desk_;
     admin::http_server admin_;
     bool reload_ok_ = true; // the last one
     bool shutting_down_ = false;
@@ -93,13 +95,8 @@ server::server(const config::settings& settings)
                                 [this] { front_->cut_all(); },
                                 [this] { control_.stop(); }}
                            ),
-      records_(settings.clusters.size()),
-      admin_(
-          control_,
-          settings.admin.bind,
-          [this] { return gather(); },
-          [this](const admin::operation& o) { return operate(o); }
-      )
+      records_(settings.clusters.size()), desk_(means()),
+      admin_(control_, settings.admin, sources())
 {
     for (const auto& c : settings_.clusters)
         monitors_.push_back(health::make_monitor(control_, c, demands_on(c.name), *this));
@@ -114,6 +111,7 @@ void server::reload_tls()
     try
     {
         front_->load_tls();
+        admin_.use(settings_.admin);
         certificates_ = read_certificate_ends(settings_);
         loaded_ = std::chrono::system_clock::now();
         reload_ok_ = true;
@@ -271,7 +269,7 @@ void server::begin_shutdown()
 // The monitors go on: a session that is left must not outlive its member's role.
 void server::leave()
 {
-    admin_.stop();
+    admin_.leave_to_others();
     front_->leave_to_others();
     last_.start();
 }
@@ -281,23 +279,6 @@ std::vector<shared_socket> server::sockets()
     auto all = front_->sockets();
     all.push_back(admin_.shared());
     return all;
-}
-
-std::vector<std::string> server::paused() const
-{
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < settings_.listeners.size(); ++i)
-        if (front_->paused(i))
-            names.push_back(settings_.listeners[i].name);
-    return names;
-}
-
-// Of listeners that are configured here, too.
-void server::obey(const std::string& order)
-{
-    for (const std::string verb : {"pause ", "resume "})
-        if (order.starts_with(verb))
-            static_cast<void>(front_->pause(order.substr(verb.size()), verb == "pause "));
 }
 
 void server::stop()
@@ -356,14 +337,28 @@ asio::awaitable<process_view> server::gather()
     co_return v;
 }
 
-admin::response server::operate(const admin::operation& o)
+admin::http_sources server::sources()
 {
-    const bool pause = o.kind == admin::operation::what::pause;
-    if (!front_->pause(o.listener, pause))
-        return admin::no_such_listener(o.listener);
-    log::line(log_level::info, pause ? "paused" : "resumed").add("listener", o.listener);
-    life_.pass_on((pause ? "pause " : "resume ") + o.listener);
-    return admin::done(o);
+    return {
+        [this] { return gather(); },
+        [this](const session_query& q) { return front_->sessions(q); },
+        [this](admin::operation o) { return desk_.operate(std::move(o)); },
+        [this] { return config::print(settings_); }};
+}
+
+admin::operator_desk::means server::means()
+{
+    const auto beliefs = [this]
+    {
+        std::vector<health::topology_ptr> all;
+        for (const auto& m : monitors_)
+            all.push_back(m->believed());
+        return all;
+    };
+    const auto obey = [this](const std::string& cluster, const health::operator_orders& orders)
+    { monitors_[cluster_index(cluster)]->obey(orders); };
+    const auto changed = [this](const standing_orders& orders) { life_.pass_on(orders); };
+    return {[this]() -> front& { return *front_; }, beliefs, obey, changed};
 }
 
 // However the server ends, what it has said last is written.
@@ -393,33 +388,6 @@ int run_server(const config::settings& settings)
         log::line(log_level::error, "failed").text("error", e.what());
         return 1;
     }
-}
-
-std::vector<std::string> unusable_files(const config::settings& settings)
-{
-    std::vector<std::string> found;
-    const auto attempt = [&found](const std::string& where, const auto& make)
-    {
-        try
-        {
-            static_cast<void>(make());
-        }
-        catch (const std::exception& e)
-        {
-            found.push_back(where + e.what());
-        }
-    };
-    for (const auto& l : settings.listeners)
-        attempt("", [&l] { return make_tls_contexts(l); });
-    for (const auto& c : settings.clusters)
-    {
-        const auto where = "cluster '" + c.name + "': ";
-        if (const auto& tls = c.patroni.tls)
-            attempt(where, [&tls] { return health::make_tls_context(*tls, "patroni.tls"); });
-        if (c.dcs && c.dcs->tls)
-            attempt(where, [&c] { return health::make_tls_context(*c.dcs->tls, "dcs.tls"); });
-    }
-    return found;
 }
 
 } // namespace rolegate::proxy

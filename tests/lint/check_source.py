@@ -27,15 +27,15 @@ PURE = (
     "health/address.*", "health/check_count.*", "health/check_report.*", "health/decide.*", "health/demands.*", "health/doubt.*", "health/facts.*", "health/lag.*", "health/progress.*",
     "health/heard.*", "health/lock.*", "health/dcs/guard.*", "health/schedule.*", "health/topology.*",
     "health/member.*", "health/evidence.*", "health/scene.*", "health/writer.*", "health/reader.*",
-    "health/bursts.*", "health/restrain.*",
+    "health/bursts.*", "health/restrain.*", "health/operator_order.*",
     "health/patroni/*_body.*", "health/patroni/json_fields.*", "health/patroni/timestamp.*",
     "health/postgres/decide.*", "health/postgres/evidence.*", "health/postgres/writer.*",
     "health/dcs/base64.*", "health/dcs/cluster_keys.*", "health/dcs/conn_url.*",
     "health/dcs/*_messages.*", "health/dcs/object_splitter.*",
     "proxy/door_changes.*", "proxy/log_queue.*", "proxy/log_record.*", "proxy/log_text.*", "proxy/repeats.*",
-    "proxy/handshake.*", "proxy/match.*", "proxy/role_history.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",
+    "proxy/client_names.*", "proxy/handshake.*", "proxy/match.*", "proxy/operator_state.*", "proxy/role_history.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",
     "proxy/address_range.*", "proxy/availability.*", "proxy/balance.*", "proxy/rate.*", "proxy/rebalance.*", "proxy/recent.*", "proxy/slowstart.*",
-    "proxy/token_bucket.*", "proxy/waiting_line.*", "proxy/listen_fds.*", "proxy/service_status.*", "proxy/handed_over.*",
+    "proxy/session_list.*", "proxy/token_bucket.*", "proxy/waiting_line.*", "proxy/listen_fds.*", "proxy/service_status.*", "proxy/handed_over.*",
 )
 
 # The first row whose pattern matches the including file decides which of our headers it may see.
@@ -44,9 +44,11 @@ OURS = (
     ("config/*", ("config/*",)),
     ("health/*", ("health/*", *SETTINGS, "config/units.hpp")),
     ("proxy/pgwire/*", ("proxy/pgwire/*",)),
+    ("proxy/admin/basic_auth.*", ("proxy/*", "health/dcs/base64.hpp")),
     ("proxy/cli/client.*", ("proxy/*", "health/http_connection.hpp", "config/*")),
     ("proxy/cluster_record.*", ("proxy/*", "health/topology.hpp", "health/member.hpp",
                                 "health/observer.hpp", "config/*")),
+    ("proxy/unusable_files.*", ("proxy/*", "health/http_connection.hpp", "config/*")),
     # The one file that knows both sides.
     ("proxy/server.*", ("proxy/*", "health/*", "config/*")),
     ("proxy/*", ("proxy/*", "health/topology.hpp", "health/member.hpp", "config/*")),
@@ -67,6 +69,7 @@ THIRD_PARTY = (
                  "boost/beast/ssl/*"),
      ("health/http_connection.*", "health/patroni/rest_poller.*", "health/dcs/follower.*",
       "health/asio_impl.cpp", "proxy/tls_context.*", "proxy/tls_stream.*", "proxy/certificate_ends.*",
+       "proxy/admin/authenticator.cpp", "proxy/admin/doorway.*", "proxy/admin/http_server.*",
       VERSION)),
     ("CLI11", ("CLI/*",), ("proxy/cli/*",)),
     ("systemd", ("systemd/*",), ("proxy/service_notify.*",)),
