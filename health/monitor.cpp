@@ -2,6 +2,7 @@
 #include "health/monitor.hpp"
 
 #include "health/heard.hpp"
+#include "health/inherit.hpp"
 #include "health/lag.hpp"
 #include "health/lock.hpp"
 
@@ -134,11 +135,11 @@ monitor::~monitor() = default;
 void monitor::start()
 {
     if (dcs_)
-        dcs_->start();
+        dcs_->start(life());
     asio::co_spawn(
         control_,
         run(),
-        [](std::exception_ptr e)
+        [alive = life()](std::exception_ptr e)
         {
             if (e)
                 std::rethrow_exception(e);
@@ -158,6 +159,21 @@ void monitor::stop()
     if (checks_)
         checks_->stop();
     wake_.cancel();
+}
+
+void monitor::set_demands(std::vector<demand> demands)
+{
+    if (demands == policy_.demands)
+        return;
+    believed_ = std::make_shared<const topology>(redemanded(*believed_, policy_.demands, demands));
+    policy_.demands = std::move(demands);
+    published_ = {};
+    believe(clock::now());
+}
+
+void monitor::inherit(const topology& known)
+{
+    believed_ = std::make_shared<const topology>(health::inherit(*believed_, known));
 }
 
 void monitor::hint(const std::string& member, life_sign seen)
@@ -188,7 +204,7 @@ asio::awaitable<void> monitor::run()
     {
         const auto now = clock::now();
         const auto p = current_pace(now);
-        const auto next = rest_.ask(p, now);
+        const auto next = rest_.ask(p, now, life());
         aim_probes(p);
         // The age of the view moves on even while nobody answers.
         const auto due = decided_ + digest_every;
@@ -350,7 +366,7 @@ void monitor::believe(time_point now)
     note_unsettled(now);
     forget_strangers();
     if (checks_)
-        checks_->follow(*believed_);
+        checks_->follow(*believed_, life());
     if (changed || now - published_ >= republish_every)
     {
         published_ = now;

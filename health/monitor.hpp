@@ -44,6 +44,8 @@ public:
     void start() override;
     void stop() override;
 
+    void set_demands(std::vector<demand> demands) override;
+    void inherit(const topology& known) override;
     void hint(const std::string& member, life_sign seen) override;
 
     [[nodiscard]] const topology_ptr& believed() const noexcept override { return believed_; }
@@ -68,7 +70,7 @@ private:
 
     boost::asio::io_context& control_;
     const config::cluster_settings settings_;
-    const policy policy_;
+    policy policy_;
     observer& observer_;
     name_cache names_;
     boost::asio::steady_timer wake_;

@@ -139,6 +139,12 @@ void listening_socket::bind_tcp(
     bound_ = text_of(where);
 }
 
+void listening_socket::use(const config::listener_settings& settings) noexcept
+{
+    if (!unix_)
+        tune(fd_.get(), settings);
+}
+
 void listening_socket::on_ready(std::uint32_t)
 {
     told_.on_client(*this);
@@ -193,7 +199,8 @@ void listening_socket::remove_file() noexcept
 void listening_socket::close() noexcept
 {
     remove_file();
-    loop_.forget_closed(*this);
+    if (asked != 0) // else it may be another thread's loop that does not know it
+        loop_.forget_closed(*this);
     fd_.reset();
 }
 

@@ -47,6 +47,11 @@ void init(config::log_level level)
     spdlog::set_default_logger(std::move(logger));
 }
 
+void set_level(config::log_level level)
+{
+    spdlog::default_logger_raw()->set_level(level_of(level));
+}
+
 std::string quoted(std::string_view text, std::size_t limit)
 {
     const bool cut = text.size() > limit;

@@ -15,6 +15,7 @@ namespace rolegate::proxy::log
 {
 
 void init(config::log_level level);
+void set_level(config::log_level level); // from now on; any thread
 
 // Client- and cluster-supplied text: quoted where it needs it, control characters escaped, cut at
 // 64 bytes.

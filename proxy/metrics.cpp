@@ -297,11 +297,16 @@ void add_process(families& out, const process_view& view)
     );
     family loaded(gauge, "config_last_reload_timestamp_seconds", "When it last worked.");
     family build(gauge, "build_info", "1; the version is a label.");
-    success.add({}, 1.0); // a process with a configuration that did not load does not run
-    loaded.add({}, std::chrono::duration<double>(view.config_loaded.time_since_epoch()).count());
+    family reloads(counter, "reloads_total", "Reloads, by result; what failed changed nothing.");
+    const auto& config = view.config;
+    success.add({}, config.error.empty() ? 1.0 : 0.0);
+    loaded.add({}, std::chrono::duration<double>(config.loaded.time_since_epoch()).count());
+    reloads.add({{"result", "ok"}}, static_cast<double>(config.reloads));
+    reloads.add({{"result", "failed"}}, static_cast<double>(config.failed));
     build.add({{"version", view.version}}, 1.0);
     success.move_to(out);
     loaded.move_to(out);
+    reloads.move_to(out);
     build.move_to(out);
 }
 

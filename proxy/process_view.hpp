@@ -7,6 +7,7 @@
 #include "config/settings.hpp"
 #include "health/topology.hpp"
 #include "proxy/balance.hpp"
+#include "proxy/reload_report.hpp"
 #include "proxy/role_history.hpp"
 #include "proxy/route.hpp"
 #include "proxy/stats.hpp"
@@ -75,7 +76,7 @@ struct process_view
     std::string version;
     health::time_point now{}; // for ages
     std::chrono::system_clock::time_point wall_clock{};
-    std::chrono::system_clock::time_point config_loaded{};
+    config_state config;
     bool shutting_down = false;
     std::vector<cluster_view> clusters;
     std::vector<listener_view> listeners;

@@ -9,9 +9,11 @@ configure_file(version.hpp.in ${PROJECT_BINARY_DIR}/generated/rolegate_version.h
 # Pure: what operators and their tools are shown.
 add_library(proxy_pages STATIC
     admin/events_json.cpp
+    admin/iso8601.cpp
     admin/json.cpp
     admin/operation.cpp
     admin/readiness.cpp
+    admin/reload_json.cpp
     admin/routes.cpp
     cli/format.cpp
     cli/json_text.cpp
@@ -33,11 +35,14 @@ add_library(proxy STATIC
     buffer_pool.cpp
     cancel.cpp
     cluster_record.cpp
+    clusters.cpp
     cli/client.cpp
+    configuration.cpp
     connect.cpp
     descriptors.cpp
     event_loop.cpp
     front.cpp
+    front_reload.cpp
     listener.cpp
     listener_state.cpp
     listener_tls.cpp

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/server.hpp"
 
-#include "health/cluster_monitor.hpp"
 #include "health/http_connection.hpp"
 #include "proxy/admin/http_server.hpp"
-#include "proxy/cluster_record.hpp"
+#include "proxy/clusters.hpp"
+#include "proxy/configuration.hpp"
 #include "proxy/descriptors.hpp"
 #include "proxy/front.hpp"
 #include "proxy/listener_tls.hpp"
@@ -17,7 +17,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <csignal>
-#include <deque>
+#include <utility>
 
 namespace rolegate::proxy
 {
@@ -35,22 +35,25 @@ constexpr auto drain_poll = 50ms;
 // After shutdown_timeout sessions are cut; their goodbyes take no longer than this.
 constexpr auto cut_limit = 3s;
 
-class server final : public health::observer, public worker_observer
+// How often it is looked whether clusters of former configurations are needed still.
+constexpr auto retire_every = 1s;
+
+class server final : public worker_observer
 {
 public:
-    explicit server(const config::settings& settings);
+    server(const config::settings& settings, configuration::source again);
     ~server() override { stop(); }
 
     int run();
 
 private:
-    void on_topology(const health::topology_ptr& t, bool changed) override;
-    void on_check(const health::check& c) override;
     void hint(std::size_t cluster, const std::string& member, health::life_sign seen) override;
     void sessions_cut(std::size_t cluster, const std::string& member, std::size_t n) override;
     void first_session(std::size_t cluster, const std::string& member) override;
 
-    void reload_tls();
+    reload_report reload();
+    std::vector<std::string> apply(const config::settings& next);
+    asio::awaitable<void> retire();
     void await_signal();
     void on_signal(int number);
     void begin_shutdown();
@@ -59,27 +62,25 @@ private:
     admin::response operate(const admin::operation& o);
     void stop();
 
-    [[nodiscard]] std::vector<health::demand> demands_on(const std::string& cluster) const;
-    [[nodiscard]] std::size_t cluster_index(const std::string& name) const;
-
-    const config::settings settings_;
-    const std::chrono::system_clock::time_point loaded_ = std::chrono::system_clock::now();
+    configuration config_;
     asio::io_context control_{1};
     asio::signal_set signals_{control_, SIGTERM, SIGINT, SIGQUIT};
     asio::steady_timer drain_timer_{control_};
+    asio::steady_timer retire_timer_{control_};
 
-    std::vector<std::unique_ptr<health::cluster_monitor>> monitors_;
-    std::vector<cluster_record> records_;
-    std::vector<health::topology_ptr> told_; // by cluster, as of its last change
-    role_history history_;
-    std::optional<front> front_;
+    front front_;
+    clusters clusters_;
     admin::http_server admin_;
     bool shutting_down_ = false;
     bool cut_ = false;
 };
 
-server::server(const config::settings& settings)
-    : settings_(settings), records_(settings.clusters.size()),
+server::server(const config::settings& settings, configuration::source again)
+    : config_(settings, std::move(again)), front_(settings, *this),
+      clusters_(
+          control_,
+          [this](std::size_t number, const health::topology_ptr& t) { front_.publish(number, t); }
+      ),
       admin_(
           control_,
           settings.admin.bind,
@@ -87,43 +88,52 @@ server::server(const config::settings& settings)
           [this](const admin::operation& o) { return operate(o); }
       )
 {
-    for (const auto& c : settings_.clusters)
-        monitors_.push_back(health::make_monitor(control_, c, demands_on(c.name), *this));
-    for (const auto& m : monitors_)
-        told_.push_back(m->believed());
-    front_.emplace(settings_, told_, *this);
+    const auto problems = apply(settings);
+    for (std::size_t i = 1; i < problems.size(); ++i)
+        log::line(log_level::error, "failed").text("error", problems[i]);
+    if (!problems.empty())
+        throw std::runtime_error(problems.front());
 }
 
-void server::reload_tls()
+// --- settings ----------------------------------------------------------------------------------
+
+// The bracket around every reload.
+reload_report server::reload()
 {
-    try
+    return config_.reload([this](const auto& next) { return apply(next); });
+}
+
+// Everything that may fail comes first. Then, in this order: clusters learn what is demanded of
+// them, workers what is believed of that, and at last whom the listeners lead there.
+std::vector<std::string> server::apply(const config::settings& next)
+{
+    if (shutting_down_)
+        return {"the proxy is shutting down"};
+    auto clusters = clusters_.prepare(next.clusters);
+    if (!clusters.problems.empty())
+        return clusters.problems;
+    auto listeners = front_.prepare(next, clusters.names);
+    if (!listeners.problems.empty())
+        return listeners.problems;
+    clusters_.commit(
+        std::move(clusters), [this](std::size_t number) { return front_.demands(number); }
+    );
+    front_.commit(std::move(listeners));
+    log::set_level(next.level);
+    return {};
+}
+
+// Sessions of former configurations are judged by their own cluster for as long as they last.
+asio::awaitable<void> server::retire()
+{
+    for (;;)
     {
-        front_->load_tls();
-        log::line(log_level::info, "tls_reloaded")
-            .text("text", "certificates are read again; other settings need a restart");
+        retire_timer_.expires_after(retire_every);
+        co_await retire_timer_.async_wait(asio::use_awaitable);
+        const auto gone = clusters_.retire([this](std::size_t n) { return front_.uses(n); });
+        for (const auto number : gone)
+            front_.forget(number);
     }
-    catch (const std::exception& e)
-    {
-        log::line(log_level::error, "reload_failed").text("error", e.what());
-    }
-}
-
-// In the order of destination::index.
-std::vector<health::demand> server::demands_on(const std::string& cluster) const
-{
-    std::vector<health::demand> demands;
-    for (const auto& l : settings_.listeners)
-        if (l.cluster == cluster)
-            demands.push_back({l.name, l});
-    return demands;
-}
-
-std::size_t server::cluster_index(const std::string& name) const
-{
-    std::size_t i = 0;
-    while (i < settings_.clusters.size() && settings_.clusters[i].name != name)
-        ++i;
-    return i;
 }
 
 int server::run()
@@ -131,19 +141,27 @@ int server::run()
     signals_.add(SIGHUP);
     signals_.add(SIGUSR2);
     await_signal();
-    for (auto& m : monitors_)
-        m->start();
+    clusters_.start();
     admin_.start();
-    front_->start();
+    front_.start();
+    asio::co_spawn(
+        control_,
+        retire(),
+        [](std::exception_ptr e)
+        {
+            if (e)
+                std::rethrow_exception(e);
+        }
+    );
 
     log::line(log_level::info, "started")
         .add("version", version)
-        .add("workers", static_cast<std::int64_t>(front_->workers()))
+        .add("workers", static_cast<std::int64_t>(front_.workers()))
         .add("admin", admin_.bound());
-    for (std::size_t i = 0; i < settings_.listeners.size(); ++i)
-        for (const auto& address : front_->bound(i))
+    for (std::size_t i = 0; i < front_.listeners().size(); ++i)
+        for (const auto& address : front_.bound(i))
             log::line(log_level::info, "listening")
-                .add("listener", settings_.listeners[i].name)
+                .add("listener", front_.listeners()[i]->settings.name)
                 .add("bind", address);
 
     control_.run();
@@ -152,47 +170,27 @@ int server::run()
     return 0;
 }
 
-// --- beliefs -----------------------------------------------------------------------------------
-
-void server::on_topology(const health::topology_ptr& t, bool changed)
-{
-    const auto cluster = cluster_index(t->cluster);
-    front_->publish(cluster, t);
-    if (!changed)
-        return;
-
-    const auto now = std::chrono::steady_clock::now();
-    records_[cluster].on_topology(*t, now);
-    history_.on_topology(*told_[cluster], *t, now, std::chrono::system_clock::now());
-    told_[cluster] = t;
-}
-
-void server::on_check(const health::check& c)
-{
-    records_[cluster_index(c.cluster)].on_check(c, std::chrono::steady_clock::now());
-}
-
 // --- what workers tell, on their threads -------------------------------------------------------
 
 void server::hint(std::size_t cluster, const std::string& member, health::life_sign seen)
 {
-    asio::post(control_, [this, cluster, member, seen] { monitors_[cluster]->hint(member, seen); });
+    asio::post(control_, [this, cluster, member, seen] { clusters_.hint(cluster, member, seen); });
 }
 
 void server::sessions_cut(std::size_t cluster, const std::string& member, std::size_t n)
 {
     const auto now = std::chrono::steady_clock::now();
-    const auto note = [this, cluster, member, n, now]
-    { history_.on_sessions_cut(settings_.clusters[cluster].name, member, n, now); };
-    asio::post(control_, note);
+    asio::post(
+        control_, [this, cluster, member, n, now] { clusters_.note_cut(cluster, member, n, now); }
+    );
 }
 
 void server::first_session(std::size_t cluster, const std::string& member)
 {
     const auto now = std::chrono::steady_clock::now();
-    const auto note = [this, cluster, member, now]
-    { history_.on_first_session(settings_.clusters[cluster].name, member, now); };
-    asio::post(control_, note);
+    asio::post(
+        control_, [this, cluster, member, now] { clusters_.note_session(cluster, member, now); }
+    );
 }
 
 // --- the end -----------------------------------------------------------------------------------
@@ -215,7 +213,7 @@ void server::on_signal(int number)
         return control_.stop();
     if (number == SIGHUP)
     {
-        reload_tls();
+        reload();
         return await_signal();
     }
     if (number == SIGUSR2)
@@ -235,7 +233,7 @@ void server::on_signal(int number)
 void server::begin_shutdown()
 {
     shutting_down_ = true;
-    front_->begin_shutdown();
+    front_.begin_shutdown();
     asio::co_spawn(
         control_,
         drain(),
@@ -252,9 +250,9 @@ void server::begin_shutdown()
 // member's role.
 asio::awaitable<void> server::drain()
 {
-    const auto cut_at = std::chrono::steady_clock::now() + settings_.shutdown_timeout;
+    const auto cut_at = std::chrono::steady_clock::now() + config_.settings().shutdown_timeout;
     auto give_up_at = health::time_point::max();
-    while (co_await front_->sessions_left() > 0)
+    while (co_await front_.sessions_left() > 0)
     {
         const auto now = std::chrono::steady_clock::now();
         if (now >= give_up_at)
@@ -262,7 +260,7 @@ asio::awaitable<void> server::drain()
         if ((cut_ || now >= cut_at) && give_up_at == health::time_point::max())
         {
             give_up_at = now + cut_limit;
-            front_->cut_all();
+            front_.cut_all();
         }
         drain_timer_.expires_after(drain_poll);
         co_await drain_timer_.async_wait(asio::use_awaitable);
@@ -272,42 +270,44 @@ asio::awaitable<void> server::drain()
 void server::stop()
 {
     admin_.stop();
-    for (auto& m : monitors_)
-        m->stop();
-    if (front_)
-        front_->stop();
+    clusters_.stop();
+    front_.stop();
 }
 
 // --- what is shown -----------------------------------------------------------------------------
 
 asio::awaitable<process_view> server::gather()
 {
-    const auto stats = co_await front_->stats();
+    auto stats = co_await front_.stats();
     process_view v;
     v.version = version;
     v.now = std::chrono::steady_clock::now();
     v.wall_clock = std::chrono::system_clock::now();
-    v.config_loaded = loaded_;
+    v.config = config_.state();
     v.shutting_down = shutting_down_;
-    for (std::size_t i = 0; i < monitors_.size(); ++i)
-        v.clusters.push_back(records_[i].view(monitors_[i]->believed()));
-    v.changes = {history_.changes().begin(), history_.changes().end()};
-    for (std::size_t i = 0; i < settings_.listeners.size(); ++i)
+    v.clusters = clusters_.views();
+    v.changes = {clusters_.history().changes().begin(), clusters_.history().changes().end()};
+    for (std::size_t i = 0; i < front_.listeners().size(); ++i)
+    {
+        const auto& l = *front_.listeners()[i];
         v.listeners.push_back(
-            {settings_.listeners[i],
-             front_->leads_to(i),
-             front_->bound(i),
-             stats[i],
-             front_->paused(i),
-             front_->members(i).shares(*v.clusters[front_->cluster_of(i)].topology, v.now)}
+            {l.settings,
+             l.to,
+             front_.bound(i),
+             stats[l.id],
+             l.door.paused(),
+             l.members.shares(*clusters_.believed(l.cluster), v.now)}
         );
+    }
     co_return v;
 }
 
 admin::response server::operate(const admin::operation& o)
 {
+    if (o.kind == admin::operation::what::reload)
+        return admin::reload_answer(reload());
     const bool pause = o.kind == admin::operation::what::pause;
-    if (!front_->pause(o.listener, pause))
+    if (!front_.pause(o.listener, pause))
         return admin::no_such_listener(o.listener);
     log::line(log_level::info, pause ? "paused" : "resumed").add("listener", o.listener);
     return admin::done(o);
@@ -315,14 +315,14 @@ admin::response server::operate(const admin::operation& o)
 
 } // namespace
 
-int run_server(const config::settings& settings)
+int run_server(const config::settings& settings, std::function<config::load_result()> again)
 {
     log::init(settings.level);
     std::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     try
     {
-        server s(settings);
+        server s(settings, std::move(again));
         return s.run();
     }
     catch (const std::exception& e)

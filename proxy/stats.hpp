@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <vector>
 
 namespace rolegate::proxy
 {
@@ -49,8 +48,8 @@ struct listener_stats
     histogram session_seconds;
 };
 
-// One entry a listener, in the order of the configuration.
-using worker_stats = std::vector<listener_stats>;
+// By the listener's id.
+using worker_stats = std::map<std::size_t, listener_stats>;
 
 void merge(worker_stats& into, const worker_stats& from);
 

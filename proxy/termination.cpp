@@ -47,6 +47,7 @@ char who(errc why)
         return 'D';
     case errc::internal:
         return 'I';
+    case errc::removed:
     case errc::shutting_down:
         break;
     }

@@ -40,6 +40,8 @@ public:
     void start() override;
     void stop() override;
 
+    void set_demands(std::vector<demand> demands) override;
+    void inherit(const topology& known) override;
     void hint(const std::string& member, life_sign seen) override;
 
     [[nodiscard]] const topology_ptr& believed() const noexcept override { return believed_; }
@@ -65,7 +67,7 @@ private:
     boost::asio::io_context& control_;
     const std::string cluster_;
     const config::postgres_settings settings_;
-    const policy policy_;
+    policy policy_;
     const counts limits_;
     observer& observer_;
     name_cache names_;

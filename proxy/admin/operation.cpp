@@ -3,6 +3,7 @@
 
 #include "proxy/address_range.hpp"
 #include "proxy/admin/json.hpp"
+#include "proxy/admin/reload_json.hpp"
 
 namespace rolegate::proxy::admin
 {
@@ -30,6 +31,8 @@ bool is_loopback(const std::string& host)
 std::optional<operation> find_operation(std::string_view target)
 {
     const auto path = target.substr(0, target.find('?'));
+    if (path == "/api/v1/reload")
+        return operation{operation::what::reload, ""};
     if (!path.starts_with(listeners))
         return std::nullopt;
     const auto rest = path.substr(listeners.size());
@@ -64,6 +67,11 @@ response done(const operation& o)
 {
     const bool pause = o.kind == operation::what::pause;
     return {200, "application/json", paused_json(o.listener, pause)};
+}
+
+response reload_answer(const reload_report& r)
+{
+    return {r.problems.empty() ? 200 : 422, "application/json", reload_json(r)};
 }
 
 } // namespace rolegate::proxy::admin

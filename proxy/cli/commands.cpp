@@ -131,7 +131,9 @@ bool report_problems(const config::load_result& loaded)
 int run(const source& from)
 {
     const auto loaded = load(from);
-    return report_problems(loaded) ? usage : run_server(loaded.value);
+    if (report_problems(loaded))
+        return usage;
+    return run_server(loaded.value, [from] { return load(from); });
 }
 
 int check(const arguments& args)
