@@ -2,7 +2,6 @@
 #include "health/monitor.hpp"
 
 #include "health/heard.hpp"
-#include "health/inherit.hpp"
 #include "health/lag.hpp"
 #include "health/lock.hpp"
 
@@ -159,21 +158,6 @@ void monitor::stop()
     if (checks_)
         checks_->stop();
     wake_.cancel();
-}
-
-void monitor::set_demands(std::vector<demand> demands)
-{
-    if (demands == policy_.demands)
-        return;
-    believed_ = std::make_shared<const topology>(redemanded(*believed_, policy_.demands, demands));
-    policy_.demands = std::move(demands);
-    published_ = {};
-    believe(clock::now());
-}
-
-void monitor::inherit(const topology& known)
-{
-    believed_ = std::make_shared<const topology>(health::inherit(*believed_, known));
 }
 
 void monitor::hint(const std::string& member, life_sign seen)

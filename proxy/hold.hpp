@@ -98,11 +98,8 @@ public:
     // topology: before, its visits could not know, and a wake from elsewhere came too early.
     void wake_head();
 
-    // Whoever may go in by higher ones must be woken by wake_head().
-    void set_limits(door_limits limits);
-
-    // Nobody goes in until resume().
-    void pause();
+    void set_limits(door_limits limits); // see wake_head()
+    void pause(); // nobody goes in until resume()
     void resume();
     [[nodiscard]] bool paused() const;
 

@@ -17,6 +17,7 @@ add_library(proxy_pages STATIC
     admin/routes.cpp
     cli/format.cpp
     cli/json_text.cpp
+    cli/reload_text.cpp
     cli/table.cpp
     metrics.cpp
     stats.cpp)
@@ -60,6 +61,7 @@ add_library(proxy STATIC
     tls_stream.cpp
     transport.cpp
     worker.cpp
+    worker_listeners.cpp
     worker_moves.cpp)
 target_precompile_headers(proxy REUSE_FROM asio_impl)
 target_include_directories(proxy PUBLIC ${PROJECT_BINARY_DIR}/generated)

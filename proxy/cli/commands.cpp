@@ -5,6 +5,7 @@
 #include "config/patroni_yaml.hpp"
 #include "config/print.hpp"
 #include "config/seeds.hpp"
+#include "proxy/cli/reload_text.hpp"
 #include "proxy/cli/table.hpp"
 #include "proxy/cli/version.hpp"
 #include "proxy/cli/watch.hpp"
@@ -227,6 +228,10 @@ int run_command(int argc, char** argv)
     auto* pause_it = add_operation("pause", "Hold a listener's new clients at the door");
     auto* resume_it = add_operation("resume", "Let them in again");
 
+    auto* reload_it =
+        app.add_subcommand("reload", "Read the configuration again, as SIGHUP does, and say more");
+    add_admin(*reload_it, args.admin);
+
     auto* version_it = app.add_subcommand("version", "Version, build, library versions");
 
     try
@@ -252,6 +257,8 @@ int run_command(int argc, char** argv)
         return operate(args, "pause");
     if (resume_it->parsed())
         return operate(args, "resume");
+    if (reload_it->parsed())
+        return show({args.admin, "/api/v1/reload", reload_text, true});
     if (version_it->parsed())
         std::cout << version_text();
     return ok;

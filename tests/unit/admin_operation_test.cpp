@@ -19,6 +19,10 @@ TEST_CASE("an operation is named by its path")
     CHECK(resume->kind == operation::what::resume);
     CHECK(resume->listener == "read-2");
 
+    const auto reload = find_operation("/api/v1/reload");
+    REQUIRE(reload);
+    CHECK(reload->kind == operation::what::reload);
+
     for (const auto* path :
          {"/",
           "/api/v1/listeners/",
@@ -63,6 +67,27 @@ TEST_CASE("what was done is said in JSON")
     CHECK(
         done({operation::what::resume, "r"}).body == R"({"listener":"r","paused":false})"
                                                      "\n"
+    );
+}
+
+TEST_CASE("a reload is answered with what has changed, or with everything that is wrong")
+{
+    rolegate::proxy::reload_report r;
+    r.changes = {"log: level info -> debug"};
+    r.waiting = {"workers 1 -> 2"};
+    CHECK(reload_answer(r).status == 200);
+    CHECK(
+        reload_answer(r).body ==
+        R"({"changes":["log: level info -> debug"],"needs_restart":["workers 1 -> 2"]})"
+        "\n"
+    );
+    r = {};
+    r.problems = {"f:1:1: no", "f:2:1: nor this"};
+    CHECK(reload_answer(r).status == 422);
+    CHECK(
+        reload_answer(r).body ==
+        R"({"error":"nothing has changed: f:1:1: no","problems":["f:1:1: no","f:2:1: nor this"]})"
+        "\n"
     );
 }
 

@@ -71,6 +71,7 @@ TEST_CASE("what is counted is exported under the names that dashboards use")
              R"(rolegate_role_changes_total{cluster="main",kind="promoted"} 1)",
              R"(rolegate_write_unavailable_seconds_sum{cluster="main"} 1.5)",
              R"(rolegate_config_reload_success 1)",
+             R"(rolegate_reloads_total{result="failed"} 0)",
              R"(rolegate_config_last_reload_timestamp_seconds 1700000000)",
              R"(rolegate_build_info{version="1.2.3"} 1)",
          })
