@@ -48,7 +48,7 @@ struct clusters::followed final : private health::observer
         if (!changed)
             return;
         const auto now = health::clock::now();
-        record.on_topology(*t, now);
+        record.on_topology(*told, *t, now);
         of.history_.on_topology(*told, *t, now, std::chrono::system_clock::now());
         told = t;
     }
@@ -188,6 +188,14 @@ std::vector<cluster_view> clusters::views() const
         const auto& f = *all_.at(number);
         all.push_back(f.record.view(f.monitor.believed()));
     }
+    return all;
+}
+
+std::vector<health::topology_ptr> clusters::believed() const
+{
+    std::vector<health::topology_ptr> all;
+    for (const auto number : order_)
+        all.push_back(believed(number));
     return all;
 }
 

@@ -60,6 +60,7 @@ public:
     // In the order of the configuration.
     [[nodiscard]] std::vector<cluster_view> views() const;
     [[nodiscard]] const health::topology_ptr& believed(std::size_t number) const;
+    [[nodiscard]] std::vector<health::topology_ptr> believed() const; // in that order, too
     [[nodiscard]] const role_history& history() const noexcept { return history_; }
 
 private:

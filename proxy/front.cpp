@@ -102,6 +102,32 @@ void front::begin_shutdown()
         w->begin_shutdown();
 }
 
+void front::leave_to_others()
+{
+    for (const auto& g : now_.groups)
+        for (const auto& e : g.entrances)
+            e->leave_to_others();
+}
+
+std::vector<shared_socket> front::sockets() const
+{
+    std::vector<shared_socket> all;
+    for (const auto& g : now_.groups)
+        for (const auto& e : g.entrances)
+            all.push_back(e->shared_as(g.states.front()->settings.name));
+    return all;
+}
+
+std::unique_ptr<standstill> front::stand_still()
+{
+    // A loop turns in milliseconds; clients notice a second.
+    constexpr std::chrono::seconds limit{1};
+    std::vector<event_loop*> loops;
+    for (auto& w : workers_)
+        loops.push_back(&w->loop());
+    return std::make_unique<standstill>(loops, limit);
+}
+
 void front::cut_all()
 {
     for (auto& w : workers_)

@@ -81,6 +81,17 @@ void listener::end(std::shared_ptr<listener> which)
     );
 }
 
+void listener::leave_to_others()
+{
+    home_.loop().post(
+        [this]
+        {
+            stopped_ = true;
+            socket_.leave_to_others();
+        }
+    );
+}
+
 void listener::close()
 {
     stopped_ = true;
@@ -118,6 +129,9 @@ void listener::pause(const std::string& why)
 void listener::open()
 {
     pauses_ = false;
+    // It may have been inherited; and whoever else has it may have had it refuse connects.
+    if (const auto ec = socket_.listen_again(); ec)
+        return pause(ec.message());
     if (!socket_.watch_clients())
         pause(last_error().message());
 }

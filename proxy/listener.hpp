@@ -41,13 +41,20 @@ public:
     // Closes the listening socket. From any thread, as all of these.
     void stop();
 
-    // The same, and it is told of nothing any more.
+    // The same when another process has it as well and accepts from now on.
+    void leave_to_others();
+
+    // As stop(), and it is told of nothing any more.
     static void end(std::shared_ptr<listener> which);
 
     const std::string address; // as it was asked for: its port may be 0
 
-    // What the kernel says, see listening_socket.
+    // See listening_socket; the latter until stop(). `name`: of its listener.
     [[nodiscard]] const std::string& bound() const noexcept { return socket_.bound(); }
+    [[nodiscard]] shared_socket shared_as(const std::string& name) const
+    {
+        return socket_.shared_as(name);
+    }
 
     // On `home`'s thread, whenever something may have changed. When nobody has been routable for
     // withdraw_after, connects are refused: clients that know several hosts go on to the next, and

@@ -298,16 +298,19 @@ void add_process(families& out, const process_view& view)
     family loaded(gauge, "config_last_reload_timestamp_seconds", "When it last worked.");
     family build(gauge, "build_info", "1; the version is a label.");
     family reloads(counter, "reloads_total", "Reloads, by result; what failed changed nothing.");
+    family dropped(counter, "log_dropped_total", "Lines of the log that found no room.");
     const auto& config = view.config;
     success.add({}, config.error.empty() ? 1.0 : 0.0);
     loaded.add({}, std::chrono::duration<double>(config.loaded.time_since_epoch()).count());
     reloads.add({{"result", "ok"}}, static_cast<double>(config.reloads));
     reloads.add({{"result", "failed"}}, static_cast<double>(config.failed));
     build.add({{"version", view.version}}, 1.0);
+    dropped.add({}, view.log_dropped);
     success.move_to(out);
     loaded.move_to(out);
     reloads.move_to(out);
     build.move_to(out);
+    dropped.move_to(out);
 }
 
 } // namespace

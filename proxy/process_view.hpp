@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <chrono>
 #include <compare>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -78,6 +79,7 @@ struct process_view
     std::chrono::system_clock::time_point wall_clock{};
     config_state config;
     bool shutting_down = false;
+    std::uint64_t log_dropped = 0; // lines that found no room
     std::vector<cluster_view> clusters;
     std::vector<listener_view> listeners;
     std::vector<role_change> changes; // oldest first

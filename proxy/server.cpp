@@ -7,8 +7,11 @@
 #include "proxy/configuration.hpp"
 #include "proxy/descriptors.hpp"
 #include "proxy/front.hpp"
+#include "proxy/last_sessions.hpp"
 #include "proxy/listener_tls.hpp"
 #include "proxy/log.hpp"
+#include "proxy/process_life.hpp"
+#include "proxy/service_status.hpp"
 #include "proxy/worker_observer.hpp"
 #include "rolegate_version.hpp"
 
@@ -16,6 +19,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -29,16 +33,10 @@ using namespace std::chrono_literals;
 namespace asio = boost::asio;
 using config::log_level;
 
-// How often a process that is to end looks whether its last session has gone.
-constexpr auto drain_poll = 50ms;
-
-// After shutdown_timeout sessions are cut; their goodbyes take no longer than this.
-constexpr auto cut_limit = 3s;
-
 // How often it is looked whether clusters of former configurations are needed still.
 constexpr auto retire_every = 1s;
 
-class server final : public worker_observer
+class server final : public worker_observer, process_life::owner
 {
 public:
     server(const config::settings& settings, configuration::source again);
@@ -51,13 +49,22 @@ private:
     void sessions_cut(std::size_t cluster, const std::string& member, std::size_t n) override;
     void first_session(std::size_t cluster, const std::string& member) override;
 
+    void open() override;
+    void leave() override;
+    asio::awaitable<std::size_t> sessions_left() override { return front_.sessions_left(); }
+    std::vector<shared_socket> sockets() override;
+    std::unique_ptr<standstill> stand_still() override { return front_.stand_still(); }
+    std::vector<std::string> paused() const override;
+    std::string status(std::size_t sessions) const override;
+    void obey(const std::string& order) override;
+
+    void publish(std::size_t cluster, const health::topology_ptr& t);
     reload_report reload();
     std::vector<std::string> apply(const config::settings& next);
     asio::awaitable<void> retire();
     void await_signal();
     void on_signal(int number);
     void begin_shutdown();
-    asio::awaitable<void> drain();
     asio::awaitable<process_view> gather();
     admin::response operate(const admin::operation& o);
     void stop();
@@ -65,21 +72,31 @@ private:
     configuration config_;
     asio::io_context control_{1};
     asio::signal_set signals_{control_, SIGTERM, SIGINT, SIGQUIT};
-    asio::steady_timer drain_timer_{control_};
     asio::steady_timer retire_timer_{control_};
+    process_life life_{control_, *this};
+    last_sessions last_;
 
     front front_;
     clusters clusters_;
     admin::http_server admin_;
     bool shutting_down_ = false;
-    bool cut_ = false;
+    bool started_ = false;
+    bool left_ = false; // to another process
 };
 
 server::server(const config::settings& settings, configuration::source again)
-    : config_(settings, std::move(again)), front_(settings, *this),
+    : config_(settings, std::move(again)), last_(
+                                               control_,
+                                               settings.shutdown_timeout,
+                                               {[this] { return front_.sessions_left(); },
+                                                [this] { life_.reap(); },
+                                                [this] { front_.cut_all(); },
+                                                [this] { control_.stop(); }}
+                                           ),
+      front_(settings, *this),
       clusters_(
           control_,
-          [this](std::size_t number, const health::topology_ptr& t) { front_.publish(number, t); }
+          [this](std::size_t number, const health::topology_ptr& t) { publish(number, t); }
       ),
       admin_(
           control_,
@@ -100,7 +117,10 @@ server::server(const config::settings& settings, configuration::source again)
 // The bracket around every reload.
 reload_report server::reload()
 {
-    return config_.reload([this](const auto& next) { return apply(next); });
+    life_.reload_begins();
+    auto report = config_.reload([this](const auto& next) { return apply(next); });
+    life_.reload_ends();
+    return report;
 }
 
 // Everything that may fail comes first. Then, in this order: clusters learn what is demanded of
@@ -109,6 +129,8 @@ std::vector<std::string> server::apply(const config::settings& next)
 {
     if (shutting_down_)
         return {"the proxy is shutting down"};
+    if (left_)
+        return {"another process has taken over; this one only waits for its last sessions"};
     auto clusters = clusters_.prepare(next.clusters);
     if (!clusters.problems.empty())
         return clusters.problems;
@@ -119,7 +141,8 @@ std::vector<std::string> server::apply(const config::settings& next)
         std::move(clusters), [this](std::size_t number) { return front_.demands(number); }
     );
     front_.commit(std::move(listeners));
-    log::set_level(next.level);
+    log::init(next.level, next.format, next.sessions);
+    last_.set_limit(next.shutdown_timeout);
     return {};
 }
 
@@ -142,8 +165,6 @@ int server::run()
     signals_.add(SIGUSR2);
     await_signal();
     clusters_.start();
-    admin_.start();
-    front_.start();
     asio::co_spawn(
         control_,
         retire(),
@@ -153,7 +174,18 @@ int server::run()
                 std::rethrow_exception(e);
         }
     );
+    started_ = true;
+    life_.start();
+    control_.run();
+    stop();
+    log::line(log_level::info, "stopped");
+    return 0;
+}
 
+void server::open()
+{
+    admin_.start();
+    front_.start();
     log::line(log_level::info, "started")
         .add("version", version)
         .add("workers", static_cast<std::int64_t>(front_.workers()))
@@ -163,11 +195,14 @@ int server::run()
             log::line(log_level::info, "listening")
                 .add("listener", front_.listeners()[i]->settings.name)
                 .add("bind", address);
+}
 
-    control_.run();
-    stop();
-    log::line(log_level::info, "stopped");
-    return 0;
+void server::publish(std::size_t cluster, const health::topology_ptr& t)
+{
+    front_.publish(cluster, t);
+    const auto seen = [](const auto& believed) { return believed->confirmed.has_value(); };
+    if (!life_.is_open() && started_ && std::ranges::all_of(clusters_.believed(), seen))
+        life_.all_seen();
 }
 
 // --- what workers tell, on their threads -------------------------------------------------------
@@ -218,13 +253,11 @@ void server::on_signal(int number)
     }
     if (number == SIGUSR2)
     {
-        // To die of it would cut every session.
-        log::line(log_level::warning, "not_supported")
-            .text("text", "this version cannot be upgraded while it runs; restart it");
+        life_.upgrade();
         return await_signal();
     }
     if (shutting_down_)
-        cut_ = true; // asked twice
+        last_.cut(); // asked twice
     else
         begin_shutdown();
     await_signal();
@@ -233,38 +266,46 @@ void server::on_signal(int number)
 void server::begin_shutdown()
 {
     shutting_down_ = true;
+    log::line(log_level::info, "stopping")
+        .add("shutdown_timeout_ms", config_.settings().shutdown_timeout.count());
+    life_.stop();
+    if (!life_.is_open())
+        return control_.stop();
     front_.begin_shutdown();
-    asio::co_spawn(
-        control_,
-        drain(),
-        [this](std::exception_ptr e)
-        {
-            control_.stop();
-            if (e)
-                std::rethrow_exception(e);
-        }
-    );
+    last_.start();
 }
 
-// Until the last session has gone. The monitors go on: a session that is left must not outlive its
-// member's role.
-asio::awaitable<void> server::drain()
+// The monitors go on: a session that is left must not outlive its member's role.
+void server::leave()
 {
-    const auto cut_at = std::chrono::steady_clock::now() + config_.settings().shutdown_timeout;
-    auto give_up_at = health::time_point::max();
-    while (co_await front_.sessions_left() > 0)
-    {
-        const auto now = std::chrono::steady_clock::now();
-        if (now >= give_up_at)
-            break;
-        if ((cut_ || now >= cut_at) && give_up_at == health::time_point::max())
-        {
-            give_up_at = now + cut_limit;
-            front_.cut_all();
-        }
-        drain_timer_.expires_after(drain_poll);
-        co_await drain_timer_.async_wait(asio::use_awaitable);
-    }
+    left_ = true;
+    admin_.stop();
+    front_.leave_to_others();
+    last_.start();
+}
+
+std::vector<shared_socket> server::sockets()
+{
+    auto all = front_.sockets();
+    all.push_back(admin_.shared());
+    return all;
+}
+
+std::vector<std::string> server::paused() const
+{
+    std::vector<std::string> names;
+    for (const auto& l : front_.listeners())
+        if (l->door.paused())
+            names.push_back(l->settings.name);
+    return names;
+}
+
+// Of listeners that are configured here, too.
+void server::obey(const std::string& order)
+{
+    for (const std::string verb : {"pause ", "resume "})
+        if (order.starts_with(verb))
+            static_cast<void>(front_.pause(order.substr(verb.size()), verb == "pause "));
 }
 
 void server::stop()
@@ -276,6 +317,11 @@ void server::stop()
 
 // --- what is shown -----------------------------------------------------------------------------
 
+std::string server::status(std::size_t sessions) const
+{
+    return service_status(clusters_.believed(), sessions, shutting_down_, health::clock::now());
+}
+
 asio::awaitable<process_view> server::gather()
 {
     auto stats = co_await front_.stats();
@@ -285,6 +331,7 @@ asio::awaitable<process_view> server::gather()
     v.wall_clock = std::chrono::system_clock::now();
     v.config = config_.state();
     v.shutting_down = shutting_down_;
+    v.log_dropped = log::dropped();
     v.clusters = clusters_.views();
     v.changes = {clusters_.history().changes().begin(), clusters_.history().changes().end()};
     for (std::size_t i = 0; i < front_.listeners().size(); ++i)
@@ -310,14 +357,25 @@ admin::response server::operate(const admin::operation& o)
     if (!front_.pause(o.listener, pause))
         return admin::no_such_listener(o.listener);
     log::line(log_level::info, pause ? "paused" : "resumed").add("listener", o.listener);
+    life_.pass_on((pause ? "pause " : "resume ") + o.listener);
     return admin::done(o);
 }
+
+// However the server ends, what it has said last is written.
+struct last_lines
+{
+    last_lines() = default;
+    last_lines(const last_lines&) = delete;
+    last_lines& operator=(const last_lines&) = delete;
+    ~last_lines() { log::flush(); }
+};
 
 } // namespace
 
 int run_server(const config::settings& settings, std::function<config::load_result()> again)
 {
-    log::init(settings.level);
+    log::init(settings.level, settings.format, settings.sessions);
+    const last_lines kept;
     std::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     try

@@ -14,6 +14,7 @@
 
 #include <exception>
 #include <map>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -128,6 +129,7 @@ private:
     [[nodiscard]] std::vector<listener_ptr> all_listeners() const;
     void drain(session& s);
     void sweep();
+    void tell_stale(session::time_point now);
     void end_stale_sessions(session::time_point now);
     void sweep_gone_clients(session::time_point now);
     void sweep_idle();
@@ -149,6 +151,7 @@ private:
     const std::size_t index_;
     const std::size_t workers_;
     std::map<std::size_t, health::topology_ptr> beliefs_; // by cluster
+    std::set<std::size_t> stale_;                         // clusters, and it has been told
     std::vector<listener_ptr> listeners_;
     std::vector<std::weak_ptr<listener_state>> replaced_; // some sessions may go by these still
     worker_observer& observer_;

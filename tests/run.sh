@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: PostgreSQL
 # Builds and tests everything, or the parts that are named, on a fresh Debian 12. Quiet when all is well.
 #
-#   tests/run.sh [unit|loopback|cluster|asan|tsan|fuzz|lint|all]...
+#   tests/run.sh [unit|loopback|cluster|package|asan|tsan|fuzz|lint|all]...
 #
 # unit      pure tests and the replayed fuzz corpora      loopback  real sockets, scripted servers; the long random test
 # cluster   a real Patroni cluster on loopback            lint      who may include whom, and style
 # asan      unit, replay, loopback under ASan and UBSan   tsan      loopback under TSan
-# fuzz      each fuzz target for FUZZ_SECONDS (5)
+# fuzz      each fuzz target for FUZZ_SECONDS (5)         package   the .deb, its service, manual, completion and schema
 #
 # CI=true makes warnings errors. ROLEGATE_TEST_TIMEOUT_SCALE stretches every limit of the tests (1; of cluster 2).
 # The last line is always "N passed, N failed".
@@ -19,18 +19,21 @@ export PYTHONDONTWRITEBYTECODE=1
 
 passed=0
 failed=0
-running=""
+running=""     # what is waited for
+cluster_run="" # the cluster tests, beside the other parts
 
 # Every command runs in a session of its own, so that it ends with all its children when this script is interrupted.
 # Children that need to clean up (a whole cluster) do so on SIGTERM, which takes a while.
 end_running() {
     trap '' INT TERM HUP
-    if [[ -n $running ]]; then
-        kill -TERM -- "-$running" 2>/dev/null
-        local waited=0
-        while kill -0 -- "-$running" 2>/dev/null && ((waited++ < 300)); do sleep 0.1; done
-        kill -KILL -- "-$running" 2>/dev/null
-    fi
+    local group waited=0
+    for group in $running $cluster_run; do
+        kill -TERM -- "-$group" 2>/dev/null
+    done
+    for group in $running $cluster_run; do
+        while kill -0 -- "-$group" 2>/dev/null && ((waited++ < 300)); do sleep 0.1; done
+        kill -KILL -- "-$group" 2>/dev/null
+    done
     echo "interrupted; logs are in ${logs:-}" >&2
     exit "$1"
 }
@@ -123,34 +126,61 @@ ctest_part() { # PART PRESET DIRECTORY LABELS [TARGET...]
     report "$part" $((SECONDS - begin)) "$good" "$bad" "$log"
 }
 
-cluster_part() {
-    local begin=$SECONDS log=$logs/cluster.log good=0 bad=0 code last
-    if ! build release "$log"; then
-        report cluster $((SECONDS - begin)) 0 1 "$log"
+count_pytest() { # LOG
+    local last good=0 bad=0
+    while read -r last; do
+        [[ $last =~ ([0-9]+)\ passed ]] && good=$((good + BASH_REMATCH[1]))
+        [[ $last =~ ([0-9]+)\ failed ]] && bad=$((bad + BASH_REMATCH[1]))
+        [[ $last =~ ([0-9]+)\ error ]] && bad=$((bad + BASH_REMATCH[1]))
+    done < <(grep -E '(passed|failed|error).* in [0-9.]+s' "$1")
+    echo $good $bad
+}
+
+package_part() {
+    local begin=$SECONDS log=$logs/package.log good=0 bad=0 code
+    if ! build release "$log" rolegate; then
+        report package $((SECONDS - begin)) 0 1 "$log"
         return
     fi
-    # Both halves wait most of the time, each for a cluster of its own.
-    run "$log" bash -c '
+    run "$log" timeout --kill-after=30 600 /usr/bin/python3 -m pytest -p no:cacheprovider -v -rfEP --tb=short \
+        tests/package
+    code=$?
+    read -r good bad < <(count_pytest "$log")
+    ((code != 0 && bad == 0)) && bad=1
+    report package $((SECONDS - begin)) "$good" "$bad" "$log"
+}
+
+# Most of the time the cluster tests wait, each half for a cluster of its own: the parts that keep the processors busy
+# run beside them.
+cluster_begin() {
+    cluster_log=$logs/cluster.log cluster_since=$SECONDS
+    build release "$cluster_log" || return
+    setsid bash -c '
         half() { # NUMBER PREFIX
             local code
             ROLEGATE_TEST_TIMEOUT_SCALE=${ROLEGATE_TEST_TIMEOUT_SCALE:-2} ROLEGATE_TEST_PREFIX=$2 timeout --foreground \
-                --kill-after=60 2000 /usr/bin/python3 -m pytest -p no:cacheprovider -v -rfEP --tb=short --durations=8 \
+                --kill-after=60 2400 /usr/bin/python3 -m pytest -p no:cacheprovider -v -rfEP --tb=short --durations=8 \
                 --half "$1" tests/cluster > "$0.$1" 2>&1
             code=$?
             ((code == 0)) || echo "half $1 ended with code $code (124: it took too long)" >> "$0.$1"
             return $code
         }
         half 1 127.0.1 & half 2 127.0.3 &
-        wait -n; first=$?; wait -n; exit $((first | $?))' "$log"
-    code=$?
-    cat "$log".[12] >> "$log"
-    while read -r last; do
-        [[ $last =~ ([0-9]+)\ passed ]] && good=$((good + BASH_REMATCH[1]))
-        [[ $last =~ ([0-9]+)\ failed ]] && bad=$((bad + BASH_REMATCH[1]))
-        [[ $last =~ ([0-9]+)\ error ]] && bad=$((bad + BASH_REMATCH[1]))
-    done < <(grep -E '(passed|failed|error).* in [0-9.]+s' "$log")
+        wait -n; first=$?; wait -n; exit $((first | $?))' "$cluster_log" >> "$cluster_log" 2>&1 < /dev/null &
+    cluster_run=$!
+}
+
+cluster_end() {
+    local good=0 bad=0 code=1
+    if [[ -n $cluster_run ]]; then
+        wait "$cluster_run"
+        code=$?
+        cluster_run=""
+        cat "$cluster_log".[12] >> "$cluster_log"
+    fi
+    read -r good bad < <(count_pytest "$cluster_log")
     ((code != 0 && bad == 0)) && bad=1
-    report cluster $((SECONDS - begin)) "$good" "$bad" "$log"
+    report cluster $((SECONDS - cluster_since)) "$good" "$bad" "$cluster_log"
 }
 
 fuzz_part() {
@@ -181,7 +211,7 @@ fuzz_part() {
 
 parts=("$@")
 if ((${#parts[@]} == 0)) || [[ " ${parts[*]} " == *" all "* ]]; then
-    parts=(lint unit loopback asan tsan fuzz cluster)
+    parts=(cluster unit loopback lint package asan tsan fuzz)
 fi
 
 packages=(build test)
@@ -190,8 +220,9 @@ for part in "${parts[@]}"; do
         unit|loopback|asan|tsan|lint) ;;
         cluster) packages+=(cluster) ;;
         fuzz) packages+=(fuzz) ;;
+        package) packages+=(package) ;;
         -h|--help) sed -n '3,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
-        *) echo "run.sh: no part '$part'; parts are unit loopback cluster asan tsan fuzz lint all" >&2; exit 2 ;;
+        *) echo "run.sh: no part '$part'; parts are unit loopback cluster package asan tsan fuzz lint all" >&2; exit 2 ;;
     esac
 done
 
@@ -211,9 +242,11 @@ for part in "${parts[@]}"; do
         # What is pure runs on one thread.
         tsan)     ctest_part tsan tsan build/tsan loopback loopback_tests ;;
         fuzz)     fuzz_part ;;
-        cluster)  cluster_part ;;
+        package)  package_part ;;
+        cluster)  cluster_begin ;;
     esac
 done
+[[ -z ${cluster_since:-} ]] || cluster_end
 
 # At the end, where one looks first.
 [[ -s $logs/failures ]] && cat "$logs/failures"

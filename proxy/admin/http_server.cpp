@@ -2,6 +2,7 @@
 #include "proxy/admin/http_server.hpp"
 
 #include "proxy/admin/json.hpp"
+#include "proxy/inherited_sockets.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -53,6 +54,13 @@ tcp::endpoint endpoint_of(asio::io_context& control, const config::host_port& bi
     return resolver.resolve(bind.host, std::to_string(bind.port), tcp::resolver::passive)
         .begin()
         ->endpoint();
+}
+
+std::string text_of(const tcp::endpoint& at)
+{
+    std::ostringstream out;
+    out << at;
+    return out.str();
 }
 
 // What a request that could not be read deserves; 0 = close without an answer.
@@ -138,6 +146,14 @@ http_server::http_server(
       operate_(std::move(operate)), limits_(limits)
 {
     const auto at = endpoint_of(control, bind);
+    auto before = inherited().take(text_of(at));
+    inherited_ = before.is_open();
+    if (inherited_)
+    {
+        acceptor_.assign(at.protocol(), before.get());
+        before.release();
+        return;
+    }
     acceptor_.open(at.protocol());
     acceptor_.set_option(tcp::acceptor::reuse_address(true));
     acceptor_.bind(at);
@@ -161,16 +177,21 @@ void http_server::stop()
 {
     stopped_ = true;
     error_code ignored;
-    acceptor_.close(ignored);
+    // Not close(): another process may have it as well, and the kernel would go on reporting it.
+    if (acceptor_.is_open())
+        unique_fd(acceptor_.release(ignored)).reset();
     for (auto* socket : waiting_)
         socket->close(ignored);
 }
 
 std::string http_server::bound() const
 {
-    std::ostringstream out;
-    out << acceptor_.local_endpoint();
-    return out.str();
+    return text_of(acceptor_.local_endpoint());
+}
+
+shared_socket http_server::shared()
+{
+    return {"admin", acceptor_.native_handle(), "", inherited_};
 }
 
 asio::awaitable<void> http_server::accept_loop()

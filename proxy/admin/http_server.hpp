@@ -6,6 +6,7 @@
 
 #include "config/settings.hpp"
 #include "proxy/admin/operation.hpp"
+#include "proxy/shared_socket.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -38,7 +39,8 @@ public:
     // Does it, for somebody who may.
     using operator_function = std::function<response(const operation&)>;
 
-    // Binds at once; throws boost::system::system_error when the address is taken.
+    // Binds at once, or takes what was inherited for this address; throws
+    // boost::system::system_error when the address is taken.
     http_server(
         boost::asio::io_context& control,
         const config::host_port& bind,
@@ -49,12 +51,13 @@ public:
 
     void start();
 
-    // Closes the listening socket and the connections that wait for a request. Those with an
-    // answer under way end with it.
+    // Closes the listening socket, which another process may have as well, and the connections that
+    // wait for a request. Those with an answer under way end with it.
     void stop();
 
     // "127.0.0.1:7000"
     [[nodiscard]] std::string bound() const;
+    [[nodiscard]] shared_socket shared(); // until stop()
 
 private:
     boost::asio::awaitable<void> accept_loop();
@@ -70,6 +73,7 @@ private:
     http_limits limits_;
     std::size_t connections_ = 0;
     std::set<boost::asio::ip::tcp::socket*> waiting_; // for a request
+    bool inherited_ = false;
     bool stopped_ = false;
 };
 

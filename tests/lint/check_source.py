@@ -24,7 +24,7 @@ SETTINGS = ("config/settings.hpp", "config/*_settings.hpp", "config/places.hpp")
 # No I/O, no clock, no threads: tested in milliseconds and fuzzed.
 PURE = (
     *SETTINGS, "config/units.*",
-    "health/address.*", "health/check_count.*", "health/check_report.*", "health/decide.*", "health/demands.*", "health/doubt.*", "health/facts.*", "health/lag.*",
+    "health/address.*", "health/check_count.*", "health/check_report.*", "health/decide.*", "health/demands.*", "health/doubt.*", "health/facts.*", "health/lag.*", "health/progress.*",
     "health/heard.*", "health/lock.*", "health/dcs/guard.*", "health/schedule.*", "health/topology.*",
     "health/member.*", "health/evidence.*", "health/scene.*", "health/writer.*", "health/reader.*",
     "health/bursts.*", "health/inherit.*", "health/restrain.*",
@@ -32,9 +32,10 @@ PURE = (
     "health/postgres/decide.*", "health/postgres/evidence.*", "health/postgres/writer.*",
     "health/dcs/base64.*", "health/dcs/cluster_keys.*", "health/dcs/conn_url.*",
     "health/dcs/*_messages.*", "health/dcs/object_splitter.*",
+    "proxy/door_changes.*", "proxy/log_queue.*", "proxy/log_record.*", "proxy/log_text.*", "proxy/repeats.*",
     "proxy/handshake.*", "proxy/match.*", "proxy/role_history.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",
     "proxy/address_range.*", "proxy/balance.*", "proxy/rebalance.*", "proxy/recent.*", "proxy/seating.*", "proxy/slowstart.*",
-    "proxy/token_bucket.*", "proxy/waiting_line.*",
+    "proxy/token_bucket.*", "proxy/waiting_line.*", "proxy/listen_fds.*", "proxy/service_status.*", "proxy/handed_over.*",
 )
 
 # The first row whose pattern matches the including file decides which of our headers it may see.
@@ -70,9 +71,8 @@ THIRD_PARTY = (
      ("health/http_connection.*", "health/patroni/rest_poller.*", "health/dcs/follower.*",
       "health/asio_impl.cpp", "proxy/tls_context.*", "proxy/tls_stream.*",
       VERSION)),
-    ("spdlog", ("spdlog/*",), ("proxy/log.*", VERSION)),
     ("CLI11", ("CLI/*",), ("proxy/cli/*",)),
-    ("systemd", ("systemd/*",), ("proxy/notify.*",)),
+    ("systemd", ("systemd/*",), ("proxy/service_notify.*",)),
     ("Asio", ("boost/asio.hpp", "boost/asio/*"), ANYWHERE),
 )
 
