@@ -27,6 +27,7 @@ void cluster_record::on_topology(
 {
     tell_change(before, after, last_, now);
     note_primary(after, now);
+    services_.on_topology(after, now);
 }
 
 void cluster_record::note_primary(const health::topology& t, health::time_point now)
@@ -49,6 +50,7 @@ void cluster_record::on_check(const health::check& c, health::time_point now)
 {
     ++checks_.checks[{c.member, c.source, c.error.empty() ? "ok" : "error"}];
     checks_.seconds[c.source].observe(c.took.count());
+    checks_.last_seconds[c.member] = c.took.count();
 
     if (c.member != c.address)
         forget_failures(c.address, c.source, now); // of the time before its name was known
@@ -94,7 +96,15 @@ void cluster_record::forget_failures(
 
 cluster_view cluster_record::view(health::topology_ptr believed) const
 {
-    return {std::move(believed), checks_, role_changes_, write_unavailable_, failures_};
+    return {
+        std::move(believed),
+        checks_,
+        role_changes_,
+        write_unavailable_,
+        failures_,
+        services_.records(),
+        {},
+        {}};
 }
 
 } // namespace rolegate::proxy

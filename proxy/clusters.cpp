@@ -186,7 +186,11 @@ std::vector<cluster_view> clusters::views() const
     for (const auto number : order_)
     {
         const auto& f = *all_.at(number);
-        all.push_back(f.record.view(f.monitor.believed()));
+        auto& shown = all.emplace_back(f.record.view(f.monitor.believed()));
+        for (const auto& m : shown.topology->members)
+            shown.options[m.name] = f.settings.options_of(m.name);
+        if (f.settings.tcp)
+            shown.check = f.settings.tcp->check;
     }
     return all;
 }

@@ -8,6 +8,7 @@
 #include "proxy/handshake_count.hpp"
 #include "proxy/hold.hpp"
 #include "proxy/stats.hpp"
+#include "proxy/traffic_count.hpp"
 
 #include <cstddef>
 #include <utility>
@@ -39,6 +40,7 @@ struct doorway
     const std::size_t id; // no other listener of this process ever has it
     hold door;
     handshake_count handshakes;
+    traffic_count traffic;
     std::vector<listener_stats> stats; // by worker; touched on its thread only
 };
 

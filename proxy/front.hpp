@@ -99,6 +99,7 @@ public:
 
     // Addresses of the listener with this index.
     [[nodiscard]] std::vector<std::string> bound(std::size_t i) const;
+    [[nodiscard]] std::size_t maxconn() const noexcept { return process_.maxconn; }
 
 private:
     using indexes = std::vector<std::size_t>;

@@ -99,7 +99,7 @@ public:
     void wake_head();
 
     void set_limits(door_limits limits); // see wake_head()
-    void pause(); // nobody goes in until resume()
+    void pause();                        // nobody goes in until resume()
     void resume();
     [[nodiscard]] bool paused() const;
 

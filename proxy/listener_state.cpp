@@ -31,7 +31,7 @@ listener_state::listener_state(
     : settings(std::move(l)), cluster_settings(std::move(c)), place(std::move(at)),
       way(std::move(through)), to{settings.role, place->index}, cluster(place->cluster),
       id(way->id), tls(std::move(contexts)), process(p), door(way->door),
-      handshakes(way->handshakes),
+      handshakes(way->handshakes), traffic(way->traffic),
       members(
           to,
           settings.balance,

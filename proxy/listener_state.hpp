@@ -80,6 +80,7 @@ struct listener_state
     process_state& process;
     hold& door;
     handshake_count& handshakes;
+    traffic_count& traffic;
     selection members;
 
 private:

@@ -9,6 +9,9 @@ configure_file(version.hpp.in ${PROJECT_BINARY_DIR}/generated/rolegate_version.h
 # Pure: what operators and their tools are shown.
 add_library(proxy_pages STATIC
     admin/events_json.cpp
+    admin/haproxy_csv.cpp
+    admin/haproxy_member.cpp
+    admin/haproxy_row.cpp
     admin/iso8601.cpp
     admin/json.cpp
     admin/operation.cpp
@@ -20,6 +23,7 @@ add_library(proxy_pages STATIC
     cli/reload_text.cpp
     cli/table.cpp
     metrics.cpp
+    process_metrics.cpp
     stats.cpp)
 target_link_libraries(proxy_pages PUBLIC proxy_core PRIVATE PkgConfig::PROMETHEUS)
 
@@ -28,13 +32,15 @@ add_library(proxy_shared STATIC
     cancel_keys.cpp
     handshake_count.cpp
     hold.cpp
-    selection.cpp)
+    selection.cpp
+    traffic_count.cpp)
 target_link_libraries(proxy_shared PUBLIC proxy_core pgwire settings Threads::Threads)
 
 add_library(proxy STATIC
     admin/http_server.cpp
     buffer_pool.cpp
     cancel.cpp
+    certificate_ends.cpp
     cluster_record.cpp
     clusters.cpp
     cli/client.cpp
@@ -45,6 +51,7 @@ add_library(proxy STATIC
     event_loop.cpp
     front.cpp
     front_reload.cpp
+    gather.cpp
     inherited_sockets.cpp
     last_sessions.cpp
     listener.cpp
@@ -56,6 +63,7 @@ add_library(proxy STATIC
     peer.cpp
     predecessor.cpp
     process_life.cpp
+    process_usage.cpp
     relay.cpp
     server.cpp
     service_notify.cpp
@@ -71,6 +79,7 @@ add_library(proxy STATIC
     tls_stream.cpp
     topology_log.cpp
     transport.cpp
+    unusable_files.cpp
     upgrade.cpp
     worker.cpp
     worker_listeners.cpp

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/server.hpp"
 
-#include "health/http_connection.hpp"
 #include "proxy/admin/http_server.hpp"
 #include "proxy/clusters.hpp"
 #include "proxy/configuration.hpp"
 #include "proxy/descriptors.hpp"
 #include "proxy/front.hpp"
+#include "proxy/gather.hpp"
 #include "proxy/last_sessions.hpp"
-#include "proxy/listener_tls.hpp"
 #include "proxy/log.hpp"
 #include "proxy/process_life.hpp"
 #include "proxy/service_status.hpp"
@@ -78,6 +77,7 @@ private:
 
     front front_;
     clusters clusters_;
+    certificate_ends certificates_;
     admin::http_server admin_;
     bool shutting_down_ = false;
     bool started_ = false;
@@ -143,6 +143,7 @@ std::vector<std::string> server::apply(const config::settings& next)
     front_.commit(std::move(listeners));
     log::init(next.level, next.format, next.sessions);
     last_.set_limit(next.shutdown_timeout);
+    certificates_ = read_certificate_ends(next);
     return {};
 }
 
@@ -324,28 +325,10 @@ std::string server::status(std::size_t sessions) const
 
 asio::awaitable<process_view> server::gather()
 {
-    auto stats = co_await front_.stats();
-    process_view v;
-    v.version = version;
-    v.now = std::chrono::steady_clock::now();
-    v.wall_clock = std::chrono::system_clock::now();
+    auto v = co_await proxy::gather(front_, clusters_);
     v.config = config_.state();
+    v.certificates = certificates_;
     v.shutting_down = shutting_down_;
-    v.log_dropped = log::dropped();
-    v.clusters = clusters_.views();
-    v.changes = {clusters_.history().changes().begin(), clusters_.history().changes().end()};
-    for (std::size_t i = 0; i < front_.listeners().size(); ++i)
-    {
-        const auto& l = *front_.listeners()[i];
-        v.listeners.push_back(
-            {l.settings,
-             l.to,
-             front_.bound(i),
-             stats[l.id],
-             l.door.paused(),
-             l.members.shares(*clusters_.believed(l.cluster), v.now)}
-        );
-    }
     co_return v;
 }
 
@@ -388,33 +371,6 @@ int run_server(const config::settings& settings, std::function<config::load_resu
         log::line(log_level::error, "failed").text("error", e.what());
         return 1;
     }
-}
-
-std::vector<std::string> unusable_files(const config::settings& settings)
-{
-    std::vector<std::string> found;
-    const auto attempt = [&found](const std::string& where, const auto& make)
-    {
-        try
-        {
-            static_cast<void>(make());
-        }
-        catch (const std::exception& e)
-        {
-            found.push_back(where + e.what());
-        }
-    };
-    for (const auto& l : settings.listeners)
-        attempt("", [&l] { return make_tls_contexts(l); });
-    for (const auto& c : settings.clusters)
-    {
-        const auto where = "cluster '" + c.name + "': ";
-        if (const auto& tls = c.patroni.tls)
-            attempt(where, [&tls] { return health::make_tls_context(*tls, "patroni.tls"); });
-        if (c.dcs && c.dcs->tls)
-            attempt(where, [&c] { return health::make_tls_context(*c.dcs->tls, "dcs.tls"); });
-    }
-    return found;
 }
 
 } // namespace rolegate::proxy

@@ -7,8 +7,6 @@
 #include "config/load.hpp"
 
 #include <functional>
-#include <string>
-#include <vector>
 
 namespace rolegate::proxy
 {
@@ -17,8 +15,5 @@ namespace rolegate::proxy
 // at run time, said on stderr). `again` reads the settings anew, for a reload.
 [[nodiscard]] int
 run_server(const config::settings& settings, std::function<config::load_result()> again);
-
-// Certificates, keys and authorities that run_server() could not use: a message for each.
-[[nodiscard]] std::vector<std::string> unusable_files(const config::settings& settings);
 
 } // namespace rolegate::proxy

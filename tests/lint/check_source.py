@@ -34,7 +34,7 @@ PURE = (
     "health/dcs/*_messages.*", "health/dcs/object_splitter.*",
     "proxy/door_changes.*", "proxy/log_queue.*", "proxy/log_record.*", "proxy/log_text.*", "proxy/repeats.*",
     "proxy/handshake.*", "proxy/match.*", "proxy/role_history.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",
-    "proxy/address_range.*", "proxy/balance.*", "proxy/rebalance.*", "proxy/recent.*", "proxy/seating.*", "proxy/slowstart.*",
+    "proxy/address_range.*", "proxy/availability.*", "proxy/balance.*", "proxy/rate.*", "proxy/rebalance.*", "proxy/recent.*", "proxy/seating.*", "proxy/slowstart.*",
     "proxy/token_bucket.*", "proxy/waiting_line.*", "proxy/listen_fds.*", "proxy/service_status.*", "proxy/handed_over.*",
 )
 
@@ -47,6 +47,8 @@ OURS = (
     ("proxy/cli/client.*", ("proxy/*", "health/http_connection.hpp", "config/*")),
     ("proxy/cluster_record.*", ("proxy/*", "health/topology.hpp", "health/member.hpp",
                                 "health/observer.hpp", "config/*")),
+    ("proxy/unusable_files.*", ("proxy/*", "health/topology.hpp", "health/member.hpp",
+                                "health/http_connection.hpp", "config/*")),
     # Follows clusters for server, and knows nothing of sessions.
     ("proxy/clusters.*", ("proxy/*", "health/topology.hpp", "health/member.hpp",
                           "health/observer.hpp", "health/succession.hpp", "config/*")),
@@ -62,14 +64,14 @@ VERSION = "proxy/cli/version.cpp"  # names the libraries it was built with
 THIRD_PARTY = (
     ("libpq", ("libpq-fe.h", "libpq/*", "postgresql/*"), ("health/sql_probe.cpp", VERSION)),
     ("yaml-cpp", ("yaml-cpp/*",), ("config/*.cpp",)),
-    ("prometheus", ("prometheus/*",), ("proxy/metrics.*",)),
+    ("prometheus", ("prometheus/*",), ("proxy/metrics.*", "proxy/metric_family.hpp", "proxy/process_metrics.*")),
     ("Beast", ("boost/beast.hpp", "boost/beast/*"),
      ("health/http_connection.*", "health/asio_impl.cpp", "proxy/admin/http_server.*",
       "proxy/cli/version.cpp")),
     ("OpenSSL", ("openssl/*", "boost/asio/ssl.hpp", "boost/asio/ssl/*", "boost/beast/ssl.hpp",
                  "boost/beast/ssl/*"),
      ("health/http_connection.*", "health/patroni/rest_poller.*", "health/dcs/follower.*",
-      "health/asio_impl.cpp", "proxy/tls_context.*", "proxy/tls_stream.*",
+      "health/asio_impl.cpp", "proxy/tls_context.*", "proxy/tls_stream.*", "proxy/certificate_ends.*",
       VERSION)),
     ("CLI11", ("CLI/*",), ("proxy/cli/*",)),
     ("systemd", ("systemd/*",), ("proxy/service_notify.*",)),

@@ -115,6 +115,8 @@ BAD = [
     ("pure", "proxy/log_text.cpp", '#include "proxy/log.hpp"\n'),
     ("pure", "proxy/repeats.cpp", "#include <boost/asio/steady_timer.hpp>\n"),
     ("pure", "proxy/address_range.cpp", "#include <boost/asio/ip/address.hpp>\n"),
+    ("pure", "proxy/availability.cpp", '#include "proxy/cluster_record.hpp"\n'),
+    ("pure", "proxy/rate.cpp", "#include <boost/asio/steady_timer.hpp>\n"),
     ("pure", "proxy/token_bucket.cpp", "#include <boost/asio/steady_timer.hpp>\n"),
     ("pure", "proxy/recent.cpp", "#include <boost/asio/steady_timer.hpp>\n"),
     ("pure", "proxy/balance.cpp", '#include "proxy/worker.hpp"\n'),
