@@ -72,7 +72,7 @@ bool needs_restart(const path& p)
 {
     if (p.size() == 1)
         return p.front() == "workers" || p.front() == "buffer_size";
-    return p == path{"admin", "bind"};
+    return p == path{"admin", "bind"} || p == path{"admin", "mode"};
 }
 
 bool begins_with(const path& longer, const path& p)
@@ -118,6 +118,10 @@ const std::string& password_of(const std::optional<sql_settings>& sql)
 
 void note_secrets(const settings& before, const settings& after, std::vector<change>& out)
 {
+    for (const auto& [name, password] : after.admin.users)
+        if (const auto was = before.admin.users.find(name);
+            was != before.admin.users.end() && was->second != password)
+            out.push_back({"admin: users." + name + ", which is not shown"});
     const auto sql_of = [](const cluster_settings& c)
     { return c.postgres ? std::optional(c.postgres->sql) : c.sql; };
     for (const auto& a : after.clusters)
@@ -201,6 +205,7 @@ settings without_restart(settings wanted, const settings& running)
     wanted.workers = running.workers;
     wanted.buffer_size = running.buffer_size;
     wanted.admin.bind = running.admin.bind;
+    wanted.admin.mode = running.admin.mode;
     return wanted;
 }
 

@@ -20,6 +20,9 @@ void take_addresses(member& m, const std::map<std::string, address_list>& known)
 // What the additional check of this member says. One that was never checked does not pass.
 void take_check(member& m, const check_reports& known);
 
+// What an operator wants of it; ready where nothing was said.
+void take_order(member& m, const operator_orders& orders);
+
 // An open verdict needs somewhere to go.
 void close_unreachable(grant& g, const member& m);
 

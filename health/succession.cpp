@@ -59,6 +59,14 @@ void succession::hint(const std::string& member, life_sign seen)
         next_->monitor->hint(member, seen);
 }
 
+void succession::obey(const operator_orders& orders)
+{
+    orders_ = orders;
+    current_->monitor->obey(orders);
+    if (next_)
+        next_->monitor->obey(orders);
+}
+
 void succession::set_demands(const std::vector<demand>& demands)
 {
     demands_ = demands;
@@ -84,6 +92,7 @@ void succession::appoint(std::shared_ptr<heir> next)
     auto& m = *next_->monitor;
     next_->appointed = clock::now();
     m.inherit(*believed());
+    m.obey(orders_);
     m.set_demands(demands_);
     if (started_)
         m.start();

@@ -36,6 +36,7 @@ public:
 
     // See cluster_monitor.
     void hint(const std::string& member, life_sign seen);
+    void obey(const operator_orders& orders);
     void set_demands(const std::vector<demand>& demands);
     [[nodiscard]] const topology_ptr& believed() const noexcept;
 
@@ -58,6 +59,7 @@ private:
     boost::asio::io_context& control_;
     observer& to_;
     std::vector<demand> demands_;
+    operator_orders orders_;
     std::shared_ptr<heir> current_;
     std::shared_ptr<heir> next_;
     bool started_ = false;

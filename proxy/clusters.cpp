@@ -80,15 +80,16 @@ clusters::plan clusters::prepare(const std::vector<config::cluster_settings>& wa
 {
     plan next;
     for (const auto& c : wanted)
+    {
+        const auto known = names_.find(c.name);
+        auto* f = known == names_.end() ? nullptr : all_.at(known->second).get();
+        if (f && !config::is_same_cluster(f->settings, c))
+            f = nullptr;
+        const auto number = f ? f->number : made_++;
+        next.names[c.name] = number;
+        next.settings.emplace_back(number, c);
         try
         {
-            const auto known = names_.find(c.name);
-            auto* f = known == names_.end() ? nullptr : all_.at(known->second).get();
-            if (f && !config::is_same_cluster(f->settings, c))
-                f = nullptr;
-            const auto number = f ? f->number : made_++;
-            next.names[c.name] = number;
-            next.settings.emplace_back(number, c);
             if (!f)
                 next.made.emplace(number, std::make_unique<followed>(*this, number, c));
             else if (!goes_on(f->settings, c))
@@ -98,6 +99,7 @@ clusters::plan clusters::prepare(const std::vector<config::cluster_settings>& wa
         {
             next.problems.push_back("cluster '" + c.name + "': " + e.what());
         }
+    }
     return next;
 }
 
@@ -164,6 +166,12 @@ void clusters::hint(std::size_t number, const std::string& member, health::life_
 {
     if (const auto f = all_.find(number); f != all_.end())
         f->second->monitor.hint(member, seen);
+}
+
+void clusters::obey(const std::string& name, const health::operator_orders& orders)
+{
+    if (const auto number = names_.find(name); number != names_.end())
+        all_.at(number->second)->monitor.obey(orders);
 }
 
 void clusters::note_cut(

@@ -50,6 +50,7 @@ public:
     void stop();
 
     void hint(std::size_t number, const std::string& member, health::life_sign seen);
+    void obey(const std::string& name, const health::operator_orders& orders);
     void
     note_cut(std::size_t number, const std::string& member, std::size_t n, health::time_point at);
     void note_session(std::size_t number, const std::string& member, health::time_point at);

@@ -40,6 +40,8 @@ enum class errc
     moved,              // another member should serve it: see fallback and rebalance
     view_lost,          // the view grew older than stale_after, and on_stale is shutdown_sessions
     removed,            // its listener, or its member, is not configured any more
+    maintenance,        // an operator wants the member to be left
+    killed,             // by an operator
     shutting_down,
     internal, // our own fault
 };

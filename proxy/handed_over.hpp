@@ -4,6 +4,8 @@
 // versions. Pure.
 #pragma once
 
+#include "proxy/operator_state.hpp"
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,7 +17,7 @@ namespace rolegate::proxy
 struct handed_over
 {
     long pid = 0;                          // of who hands over
-    std::vector<std::string> paused;       // listeners where an operator holds new clients
+    standing_orders orders;                // of operators
     std::vector<std::string> socket_files; // of unix sockets that are to be removed at the end
 
     friend bool operator==(const handed_over&, const handed_over&) = default;
@@ -25,5 +27,9 @@ struct handed_over
 
 // What is missing is empty, what is not known is passed over. nullopt: it is no JSON object.
 [[nodiscard]] std::optional<handed_over> handed_over_from(std::string_view json);
+
+// One line. What cannot be read of an order leaves that order out.
+[[nodiscard]] std::string to_json(const standing_orders& orders);
+[[nodiscard]] std::optional<standing_orders> standing_orders_from(std::string_view json);
 
 } // namespace rolegate::proxy

@@ -44,11 +44,7 @@ process_life::process_life(boost::asio::io_context& control, owner& whose)
            [this] { return owner_.sockets(); },
            [this] { return to_hand_over(); },
            [this](pid_t successor) { leave(successor); },
-           [this](const std::string& order)
-           {
-               owner_.obey(order);
-               pass_on(order);
-           }}
+           [this](standing_orders orders) { owner_.obey(std::move(orders)); }}
       )
 {
 }
@@ -58,8 +54,7 @@ void process_life::start()
     unused_ = inherited().close_rest();
     if (!predecessor_)
         return open();
-    for (const auto& listener : predecessor_->left().paused)
-        owner_.obey("pause " + listener);
+    owner_.obey(predecessor_->left().orders);
     first_views_.expires_after(first_view_limit);
     first_views_.async_wait(
         [this](const boost::system::error_code& stopped)
@@ -93,10 +88,10 @@ void process_life::open()
     report_.start();
 }
 
-void process_life::pass_on(const std::string& order) const
+void process_life::pass_on(const standing_orders& orders) const
 {
-    if (predecessor_)
-        predecessor_->tell(order);
+    if (predecessor_ && open_)
+        predecessor_->tell(to_json(orders));
 }
 
 // --- the next one ------------------------------------------------------------------------------
@@ -121,7 +116,7 @@ handed_over process_life::to_hand_over()
 {
     handed_over h;
     h.pid = ::getpid();
-    h.paused = owner_.paused();
+    h.orders = owner_.orders();
     for (const auto& s : owner_.sockets())
         if (!s.file.empty())
             h.socket_files.push_back(s.file);

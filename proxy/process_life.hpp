@@ -29,9 +29,9 @@ public:
         virtual boost::asio::awaitable<std::size_t> sessions_left() = 0; // asks every worker
         [[nodiscard]] virtual std::vector<shared_socket> sockets() = 0;
         [[nodiscard]] virtual std::unique_ptr<standstill> stand_still() = 0;
-        [[nodiscard]] virtual std::vector<std::string> paused() const = 0; // listeners
+        [[nodiscard]] virtual const standing_orders& orders() const = 0;
         [[nodiscard]] virtual std::string status(std::size_t sessions) const = 0;
-        virtual void obey(const std::string& order) = 0; // of an operator: "pause LISTENER"
+        virtual void obey(standing_orders orders) = 0; // and pass them on
 
     protected:
         ~owner() = default;
@@ -50,7 +50,7 @@ public:
     void reload_ends() { notify_.reload_ends(); }
 
     // Sessions and held clients of the process before are an operator's as well.
-    void pass_on(const std::string& order) const;
+    void pass_on(const standing_orders& orders) const;
 
     void upgrade(); // SIGUSR2
     void stop();    // nobody takes over any more

@@ -8,6 +8,8 @@ configure_file(version.hpp.in ${PROJECT_BINARY_DIR}/generated/rolegate_version.h
 
 # Pure: what operators and their tools are shown.
 add_library(proxy_pages STATIC
+    admin/access.cpp
+    admin/basic_auth.cpp
     admin/events_json.cpp
     admin/haproxy_csv.cpp
     admin/haproxy_member.cpp
@@ -16,16 +18,20 @@ add_library(proxy_pages STATIC
     admin/json.cpp
     admin/operation.cpp
     admin/readiness.cpp
+    admin/password.cpp
     admin/reload_json.cpp
     admin/routes.cpp
+    admin/sessions_json.cpp
+    cli/colour.cpp
     cli/format.cpp
     cli/json_text.cpp
+    cli/operations.cpp
     cli/reload_text.cpp
     cli/table.cpp
     metrics.cpp
     process_metrics.cpp
     stats.cpp)
-target_link_libraries(proxy_pages PUBLIC proxy_core PRIVATE PkgConfig::PROMETHEUS)
+target_link_libraries(proxy_pages PUBLIC proxy_core config PRIVATE PkgConfig::PROMETHEUS crypt)
 
 # What workers share: no I/O, only locks.
 add_library(proxy_shared STATIC
@@ -37,7 +43,12 @@ add_library(proxy_shared STATIC
 target_link_libraries(proxy_shared PUBLIC proxy_core pgwire settings Threads::Threads)
 
 add_library(proxy STATIC
+    admin/answers.cpp
+    admin/authenticator.cpp
+    admin/doorway.cpp
     admin/http_server.cpp
+    admin/operator_desk.cpp
+    admin/shared_view.cpp
     buffer_pool.cpp
     cancel.cpp
     certificate_ends.cpp
@@ -71,6 +82,7 @@ add_library(proxy STATIC
     session.cpp
     session_client.cpp
     session_events.cpp
+    session_operator.cpp
     session_server.cpp
     session_server_tls.cpp
     standstill.cpp
@@ -83,7 +95,8 @@ add_library(proxy STATIC
     upgrade.cpp
     worker.cpp
     worker_listeners.cpp
-    worker_moves.cpp)
+    worker_moves.cpp
+    worker_sessions.cpp)
 target_precompile_headers(proxy REUSE_FROM asio_impl)
 target_include_directories(proxy PUBLIC ${PROJECT_BINARY_DIR}/generated)
 target_link_libraries(proxy

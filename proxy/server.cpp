@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/server.hpp"
 
+#include "config/print.hpp"
+#include "proxy/admin/doorway.hpp"
 #include "proxy/admin/http_server.hpp"
+#include "proxy/admin/operator_desk.hpp"
 #include "proxy/clusters.hpp"
 #include "proxy/configuration.hpp"
 #include "proxy/descriptors.hpp"
@@ -20,6 +23,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <utility>
 
 namespace rolegate::proxy
@@ -53,9 +57,9 @@ private:
     asio::awaitable<std::size_t> sessions_left() override { return front_.sessions_left(); }
     std::vector<shared_socket> sockets() override;
     std::unique_ptr<standstill> stand_still() override { return front_.stand_still(); }
-    std::vector<std::string> paused() const override;
+    const standing_orders& orders() const override { return desk_.orders(); }
     std::string status(std::size_t sessions) const override;
-    void obey(const std::string& order) override;
+    void obey(standing_orders orders) override { desk_.take_over(std::move(orders)); }
 
     void publish(std::size_t cluster, const health::topology_ptr& t);
     reload_report reload();
@@ -65,7 +69,8 @@ private:
     void on_signal(int number);
     void begin_shutdown();
     asio::awaitable<process_view> gather();
-    admin::response operate(const admin::operation& o);
+    admin::http_sources sources();
+    admin::operator_desk::means means();
     void stop();
 
     configuration config_;
@@ -78,6 +83,7 @@ private:
     front front_;
     clusters clusters_;
     certificate_ends certificates_;
+    admin::operator_desk desk_;
     admin::http_server admin_;
     bool shutting_down_ = false;
     bool started_ = false;
@@ -98,12 +104,7 @@ server::server(const config::settings& settings, configuration::source again)
           control_,
           [this](std::size_t number, const health::topology_ptr& t) { publish(number, t); }
       ),
-      admin_(
-          control_,
-          settings.admin.bind,
-          [this] { return gather(); },
-          [this](const admin::operation& o) { return operate(o); }
-      )
+      desk_(means()), admin_(control_, settings.admin, sources())
 {
     const auto problems = apply(settings);
     for (std::size_t i = 1; i < problems.size(); ++i)
@@ -132,15 +133,28 @@ std::vector<std::string> server::apply(const config::settings& next)
     if (left_)
         return {"another process has taken over; this one only waits for its last sessions"};
     auto clusters = clusters_.prepare(next.clusters);
-    if (!clusters.problems.empty())
-        return clusters.problems;
     auto listeners = front_.prepare(next, clusters.names);
-    if (!listeners.problems.empty())
-        return listeners.problems;
+    auto problems = std::move(clusters.problems);
+    std::ranges::move(listeners.problems, std::back_inserter(problems));
+    try
+    {
+        if (problems.empty())
+            admin_.use(next.admin);
+        else
+            static_cast<void>(admin::make_tls(next.admin.tls));
+    }
+    catch (const std::exception& e)
+    {
+        problems.emplace_back(e.what());
+    }
+    if (!problems.empty())
+        return problems;
+
     clusters_.commit(
         std::move(clusters), [this](std::size_t number) { return front_.demands(number); }
     );
     front_.commit(std::move(listeners));
+    desk_.apply();
     log::init(next.level, next.format, next.sessions);
     last_.set_limit(next.shutdown_timeout);
     certificates_ = read_certificate_ends(next);
@@ -280,7 +294,7 @@ void server::begin_shutdown()
 void server::leave()
 {
     left_ = true;
-    admin_.stop();
+    admin_.leave_to_others();
     front_.leave_to_others();
     last_.start();
 }
@@ -290,23 +304,6 @@ std::vector<shared_socket> server::sockets()
     auto all = front_.sockets();
     all.push_back(admin_.shared());
     return all;
-}
-
-std::vector<std::string> server::paused() const
-{
-    std::vector<std::string> names;
-    for (const auto& l : front_.listeners())
-        if (l->door.paused())
-            names.push_back(l->settings.name);
-    return names;
-}
-
-// Of listeners that are configured here, too.
-void server::obey(const std::string& order)
-{
-    for (const std::string verb : {"pause ", "resume "})
-        if (order.starts_with(verb))
-            static_cast<void>(front_.pause(order.substr(verb.size()), verb == "pause "));
 }
 
 void server::stop()
@@ -332,16 +329,24 @@ asio::awaitable<process_view> server::gather()
     co_return v;
 }
 
-admin::response server::operate(const admin::operation& o)
+admin::http_sources server::sources()
 {
-    if (o.kind == admin::operation::what::reload)
-        return admin::reload_answer(reload());
-    const bool pause = o.kind == admin::operation::what::pause;
-    if (!front_.pause(o.listener, pause))
-        return admin::no_such_listener(o.listener);
-    log::line(log_level::info, pause ? "paused" : "resumed").add("listener", o.listener);
-    life_.pass_on((pause ? "pause " : "resume ") + o.listener);
-    return admin::done(o);
+    return {
+        [this] { return gather(); },
+        [this](const session_query& q) { return front_.sessions(q); },
+        [this](admin::operation o) { return desk_.operate(std::move(o)); },
+        [this] { return config::print(config_.settings()); }};
+}
+
+admin::operator_desk::means server::means()
+{
+    return {
+        [this]() -> front& { return front_; },
+        [this] { return clusters_.believed(); },
+        [this](const std::string& cluster, const health::operator_orders& orders)
+        { clusters_.obey(cluster, orders); },
+        [this](const standing_orders& orders) { life_.pass_on(orders); },
+        [this] { return reload(); }};
 }
 
 // However the server ends, what it has said last is written.

@@ -67,6 +67,7 @@ bool session::on_topology()
 {
     const auto t = worker_.believed(listener_->cluster);
     const bool lost = !member_.empty() && !may_stay(listener_->to, *t, member_);
+    const bool must_go = !member_.empty() && must_leave(*t, member_);
     if (relay_)
     {
         if (why_ != errc::none)
@@ -76,6 +77,7 @@ bool session::on_topology()
             leave_when_idle(
                 errc::removed, std::chrono::steady_clock::now() + listener_->settings.drain_deadline
             );
+        obey_maintenance(must_go);
         if (!lost)
             return false;
         switch (listener_->settings.on_marked_down)
@@ -94,7 +96,7 @@ bool session::on_topology()
         }
     }
     // Still opening: nothing of that server has reached the client, so another one is found.
-    if (opening_ && lost && server_.is_open())
+    if (opening_ && (lost || must_go) && server_.is_open())
     {
         opening_->role_gone = true;
         server_.close();
@@ -328,6 +330,7 @@ void session::record_end()
         ++stats.handshake_rejects[info(why_).word];
     const bool shut_down = why_ == errc::role_lost || why_ == errc::moved ||
                            why_ == errc::view_lost || why_ == errc::removed ||
+                           why_ == errc::maintenance || why_ == errc::killed ||
                            why_ == errc::shutting_down;
     if (phase_ == phase::data && shut_down)
         ++member.shut_down[info(why_).word];

@@ -38,8 +38,8 @@ constexpr auto end_poll = 10ms;
 
 constexpr int first_fd = 3; // of LISTEN_FDS
 
-// Of a line: an order and the name of a listener or a member.
-constexpr std::size_t longest_line = 1024;
+// Of a line: what operators have ordered, some 100 bytes a member or a listener.
+constexpr std::size_t longest_line = 128 * 1024;
 
 int checked(int result, const char* what)
 {

@@ -2,6 +2,7 @@
 #include "proxy/unusable_files.hpp"
 
 #include "health/http_connection.hpp"
+#include "proxy/admin/doorway.hpp"
 #include "proxy/listener_tls.hpp"
 
 #include <exception>
@@ -23,6 +24,7 @@ std::vector<std::string> unusable_files(const config::settings& settings)
             found.push_back(where + e.what());
         }
     };
+    attempt("", [&settings] { return admin::make_tls(settings.admin.tls); });
     for (const auto& l : settings.listeners)
         attempt("", [&l] { return make_tls_contexts(l); });
     for (const auto& c : settings.clusters)

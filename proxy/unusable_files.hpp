@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// What `rolegate check` finds beside the text of a configuration.
+// What only a look at the files of a configuration shows.
 #pragma once
 
 #include "config/settings.hpp"

@@ -79,7 +79,8 @@ boost::asio::awaitable<void> upgrade::follow_successor()
         const auto order = co_await successor_->order();
         if (order.empty())
             co_return;
-        steps_.obey(order);
+        if (auto orders = standing_orders_from(order))
+            steps_.obey(*std::move(orders));
     }
 }
 

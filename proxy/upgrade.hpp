@@ -24,8 +24,8 @@ public:
         std::function<std::unique_ptr<standstill>()> stand_still; // may throw
         std::function<std::vector<shared_socket>()> sockets;
         std::function<handed_over()> state;
-        std::function<void(pid_t)> leave;             // it accepts
-        std::function<void(const std::string&)> obey; // an operator's order to it
+        std::function<void(pid_t)> leave;          // it accepts
+        std::function<void(standing_orders)> obey; // what operators have ordered there
     };
 
     // Remembers how the process was started.

@@ -129,6 +129,14 @@ void monitor::inherit(const topology& known)
     believed_ = std::make_shared<const topology>(health::inherit(*believed_, known));
 }
 
+void monitor::obey(const operator_orders& orders)
+{
+    if (policy_.orders == orders)
+        return;
+    policy_.orders = orders;
+    believe(clock::now());
+}
+
 void monitor::hint(const std::string& member, life_sign seen)
 {
     const auto now = clock::now();

@@ -43,6 +43,7 @@ public:
     void set_demands(std::vector<demand> demands) override;
     void inherit(const topology& known) override;
     void hint(const std::string& member, life_sign seen) override;
+    void obey(const operator_orders& orders) override;
 
     [[nodiscard]] const topology_ptr& believed() const noexcept override { return believed_; }
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/cli/watch.hpp"
 
-#include "proxy/cli/client.hpp"
+#include "proxy/cli/colour.hpp"
 #include "proxy/cli/format.hpp"
+#include "proxy/cli/json_text.hpp"
 #include "proxy/cli/reload_text.hpp"
 
+#include <boost/json/parse.hpp>
+
 #include <csignal>
+#include <cstdlib>
 #include <ctime>
 #include <exception>
 #include <iostream>
@@ -32,42 +36,57 @@ constexpr const char* clear_screen = "\x1b[H\x1b[2J";
 // A configuration that cannot be used.
 constexpr int unprocessable = 422;
 
-struct shown
+struct fetched
 {
     std::string text;
     std::string error;
     int code = error.empty() ? 0 : 1;
 };
 
-// The JSON of an error is {"error": "..."}; as it is, it is clear enough.
+// {"error": "..."} in words; else what there is.
 std::string refusal(const http_answer& answer)
 {
+    boost::system::error_code ec;
+    const auto said = json::parse(answer.body, ec);
+    if (!ec && !at(said, "error").is_null())
+        return text_at(said, "error");
     return "HTTP status " + std::to_string(answer.status) + ": " +
            printable(answer.body.substr(0, answer.body.find('\n')).substr(0, 500));
 }
 
-shown fetch(const query& q, std::chrono::milliseconds at_most)
+// NO_COLOR: see no-color.org.
+bool wants_colours(const query& q)
 {
-    const auto ask = q.post ? http_post : http_get;
-    const auto answer = ask(q.admin, q.path, at_most);
+    const char* none = std::getenv("NO_COLOR");
+    const char* terminal = std::getenv("TERM");
+    return q.colours && !(none && *none) && terminal && std::string(terminal) != "dumb" &&
+           ::isatty(STDOUT_FILENO) == 1;
+}
+
+fetched fetch(const query& q, std::chrono::milliseconds at_most)
+{
+    const auto answer =
+        q.post ? http_post(q.admin, q.path, at_most, q.body) : http_get(q.admin, q.path, at_most);
+    const auto where = shown(q.admin);
     if (!answer.error.empty())
         return {
             "",
-            "cannot reach the admin HTTP at " + q.admin + ": " + answer.error +
+            "cannot reach the admin HTTP at " + where + ": " + answer.error +
                 "\n`-a URL` or the environment's ROLEGATE_ADMIN says where it is"};
     if (answer.status == unprocessable)
         return {"", problems_text(answer.body), 2};
     if (answer.status != 200)
-        return {"", q.admin + q.path + ": " + refusal(answer)};
+        return {"", where + ": " + refusal(answer)};
     if (!q.render)
         return {answer.body, ""};
     try
     {
-        return {q.render(answer.body), ""};
+        auto text = q.render(answer.body);
+        return {wants_colours(q) ? coloured(text) : std::move(text), ""};
     }
     catch (const std::exception& e)
     {
-        return {"", q.admin + q.path + ": no answer of Rolegate: " + e.what()};
+        return {"", where + q.path + ": no answer of Rolegate: " + e.what()};
     }
 }
 

@@ -488,6 +488,23 @@ TEST_CASE("a member without an address gets nobody")
     CHECK(s.read("b") == "keep no-address");
 }
 
+TEST_CASE("an operator's order keeps new sessions away, and is no verdict on the member")
+{
+    story s;
+    s.rules.demands = {{"read", {}}};
+    s.rules.demands[0].wants.role = rolegate::config::listener_role::replica;
+    s.healthy();
+    const auto read = [&s] { return text_of(s.believed.find("b")->grants[0]); };
+    REQUIRE(read() == "open standby");
+    s.rules.orders["b"] = {operator_state::drain, "drained by dba"};
+    s.decide();
+    CHECK(read() == "keep operator");
+    CHECK(s.read("b") == "open standby");
+    s.rules.orders.clear();
+    s.decide();
+    CHECK(read() == "open standby");
+}
+
 TEST_CASE("the generation grows with the belief, and its cause is told without a lock")
 {
     story s;
