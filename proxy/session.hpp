@@ -63,8 +63,7 @@ public:
     void on_client_gone(time_point now);
     [[nodiscard]] int watched_client() noexcept;
 
-    // To end for this reason when it is idle or its transaction ends, at the deadline at the
-    // latest.
+    // To end for this reason when it is idle or its transaction ends, or at the deadline.
     void leave_when_idle(errc why, std::optional<time_point> deadline);
 
     // Another member should serve it: ends it for that if it is idle now, as far as can be seen.

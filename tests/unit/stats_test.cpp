@@ -104,8 +104,8 @@ TEST_CASE("of a mean early values fade, and workers' means add up")
         a.observe(10);
     CHECK(a.mean() == doctest::Approx(10));
 
-    worker_stats all(1);
-    worker_stats one(1);
+    worker_stats all;
+    worker_stats one;
     one[0].members["m"].total_seconds.observe(1);
     one[0].members["m"].failed = 2;
     merge(all, one);
