@@ -58,6 +58,8 @@ public:
     // Not configured any more, and nobody's by `is_used`; they are forgotten here.
     [[nodiscard]] std::vector<std::size_t> retire(const std::function<bool(std::size_t)>& is_used);
 
+    [[nodiscard]] bool knows(std::size_t number) const { return all_.contains(number); }
+
     // In the order of the configuration.
     [[nodiscard]] std::vector<cluster_view> views() const;
     [[nodiscard]] const health::topology_ptr& believed(std::size_t number) const;

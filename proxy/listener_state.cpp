@@ -36,7 +36,7 @@ listener_state::listener_state(
           to,
           settings.balance,
           cluster_settings,
-          before && before->cluster == cluster ? &before->members : nullptr
+          before && before->place == place ? &before->members : nullptr
       ),
       allowed_(ranges(settings.allow)), proxies_(ranges(settings.accept_proxy))
 {

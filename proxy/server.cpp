@@ -148,7 +148,12 @@ std::vector<std::string> server::apply(const config::settings& next)
         problems.emplace_back(e.what());
     }
     if (!problems.empty())
+    {
+        for (const auto& [name, number] : clusters.names)
+            if (!clusters_.knows(number))
+                front_.forget(number);
         return problems;
+    }
 
     clusters_.commit(
         std::move(clusters), [this](std::size_t number) { return front_.demands(number); }
