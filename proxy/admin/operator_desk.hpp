@@ -6,7 +6,6 @@
 
 #include "proxy/admin/operation.hpp"
 #include "proxy/operator_state.hpp"
-
 #include "proxy/reload_report.hpp"
 
 #include <boost/asio/awaitable.hpp>

@@ -63,7 +63,7 @@ TEST_CASE("every change is a line in the words of the file")
         {[](settings& s) { s.listeners[1].balance = balance_algorithm::leastconn; },
          {"listener read: balance roundrobin -> leastconn"}},
         {[](settings& s) { s.listeners[0].timeouts.client = 5min; },
-         {"listener write: timeouts.client 0 -> 5min"}},
+         {"listener write: timeouts.client 0 -> 5m"}},
         {[](settings& s) { s.listeners[0].maxconn = 10; },
          {"listener write: maxconn any number -> 10"}},
         {[](settings& s) {
