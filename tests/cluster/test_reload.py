@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from clients import RawSession
-from demo import rest
+from demo import ports, rest
 from demo.processes import TIMEOUT_SCALE, wait_until
 from demo.rolegate import binary
 from footprint import descriptors, memory
@@ -142,11 +142,12 @@ def test_twenty_reloads_under_clients_and_a_switchover(cluster, rolegate):
 def test_session_of_a_removed_listener_does_not_outlive_the_role(cluster, rolegate):
     """A transaction is under way when its listener is taken out of the file, and twenty reloads later its member loses
     the role: it ends then, not at the end of its transaction."""
+    port = ports.free_port()
     change(rolegate, lambda s: s["listeners"].update(extra={
-        "bind": f"{rolegate.host}:{rolegate.read_port + 1}", "cluster": "main", "role": "primary",
+        "bind": f"{rolegate.host}:{port}", "cluster": "main", "role": "primary",
         "drain": {"deadline": "10min"}}))
     assert "listener extra: added" in command(rolegate).stdout
-    with contextlib.closing(psycopg2.connect(cluster.dsn(rolegate.host, rolegate.read_port + 1))) as connection:
+    with contextlib.closing(psycopg2.connect(cluster.dsn(rolegate.host, port))) as connection:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             assert "listener extra: removed" in reload(rolegate, lambda s: s["listeners"].pop("extra"))
@@ -165,7 +166,7 @@ def test_session_of_a_removed_listener_does_not_outlive_the_role(cluster, rolega
     assert rest.ask(rolegate.admin, "/api/v1/status").json()["listeners"].keys() == {"write", "read"}
 
 
-def test_bad_files_change_nothing_and_say_why(cluster, rolegate, tmp_path):
+def test_bad_files_change_nothing_and_say_why(rolegate):
     """Mistakes of every kind: the command names them all, exit status 2; metrics, status and log know; what ran goes
     on."""
     with open(rolegate.config) as file:
