@@ -14,16 +14,19 @@ add_library(proxy_pages STATIC
     admin/haproxy_csv.cpp
     admin/haproxy_member.cpp
     admin/haproxy_row.cpp
+    admin/iso8601.cpp
     admin/json.cpp
     admin/operation.cpp
     admin/readiness.cpp
     admin/password.cpp
+    admin/reload_json.cpp
     admin/routes.cpp
     admin/sessions_json.cpp
     cli/colour.cpp
     cli/format.cpp
     cli/json_text.cpp
     cli/operations.cpp
+    cli/reload_text.cpp
     cli/table.cpp
     metrics.cpp
     process_metrics.cpp
@@ -50,12 +53,16 @@ add_library(proxy STATIC
     cancel.cpp
     certificate_ends.cpp
     cluster_record.cpp
+    clusters.cpp
     cli/client.cpp
     command_line.cpp
+    configuration.cpp
     connect.cpp
     descriptors.cpp
     event_loop.cpp
     front.cpp
+    front_reload.cpp
+    gather.cpp
     inherited_sockets.cpp
     last_sessions.cpp
     listener.cpp
@@ -87,6 +94,7 @@ add_library(proxy STATIC
     unusable_files.cpp
     upgrade.cpp
     worker.cpp
+    worker_listeners.cpp
     worker_moves.cpp
     worker_sessions.cpp)
 target_precompile_headers(proxy REUSE_FROM asio_impl)

@@ -3,6 +3,7 @@
 
 #include "config/words.hpp"
 #include "proxy/admin/readiness.hpp"
+#include "proxy/admin/reload_json.hpp"
 #include "proxy/route.hpp"
 
 #include <boost/json/array.hpp>
@@ -358,6 +359,7 @@ std::string status_json(const process_view& view)
     json::object all;
     all["version"] = view.version;
     all["shutting_down"] = view.shutting_down;
+    all["config"] = json_of(view.config);
     all["clusters"] = std::move(clusters);
     all["listeners"] = std::move(listeners);
     return as_text(all);
