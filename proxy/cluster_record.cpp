@@ -96,7 +96,7 @@ void cluster_record::forget_failures(
 
 cluster_view cluster_record::view(health::topology_ptr believed) const
 {
-    return {std::move(believed), checks_, role_changes_, write_unavailable_, failures_};
+    return {std::move(believed), checks_, role_changes_, write_unavailable_, failures_, {}};
 }
 
 } // namespace rolegate::proxy

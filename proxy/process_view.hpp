@@ -46,6 +46,14 @@ struct cluster_view
     std::map<std::string, std::uint64_t> role_changes; // by kind: "promoted", "lost"
     histogram write_unavailable;                       // losing the primary to the next one
     std::map<check_key, check_failure> failures;
+    std::map<std::string, config::member_settings> options; // of the members, by name
+
+    [[nodiscard]] const config::member_settings& options_of(const std::string& member) const
+    {
+        static const config::member_settings none;
+        const auto found = options.find(member);
+        return found == options.end() ? none : found->second;
+    }
 
     // The last failure of a member over one source; nullptr: none.
     [[nodiscard]] const check_failure*

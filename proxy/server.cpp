@@ -290,7 +290,11 @@ asio::awaitable<process_view> server::gather()
     v.config_loaded = loaded_;
     v.shutting_down = shutting_down_;
     for (std::size_t i = 0; i < monitors_.size(); ++i)
-        v.clusters.push_back(records_[i].view(monitors_[i]->believed()));
+    {
+        auto& c = v.clusters.emplace_back(records_[i].view(monitors_[i]->believed()));
+        for (const auto& m : c.topology->members)
+            c.options[m.name] = settings_.clusters[i].options_of(m.name);
+    }
     v.changes = {history_.changes().begin(), history_.changes().end()};
     for (std::size_t i = 0; i < settings_.listeners.size(); ++i)
         v.listeners.push_back(

@@ -1,0 +1,154 @@
+// What this page knows: the last answers, what is unfolded, and what follows from both.
+
+const known = {
+  status: null, explain: null, events: null, // bodies of the last answers
+  user: null,      // of /api/v1/user; null: this Rolegate has none
+  locked: false,   // it answers to users only
+  answered: 0,     // performance.now() of the last answer; 0: never
+
+  sessions: {},    // by listener: {list, error}, of those that are unfolded
+  leases: {},      // by cluster: the longest lease seen, ms
+};
+
+const unfolded = new Set(); // keys of what the reader has opened
+
+function toggle(key) {
+  if (!unfolded.delete(key)) unfolded.add(key);
+  render();
+}
+
+function mayOperate() {
+  return Boolean(known.user && known.user.may_operate);
+}
+
+// --- rates -------------------------------------------------------------------------------------
+
+// Long enough that a rate does not flicker, short enough that it follows.
+const rateWindow = 5000; // ms
+let samples = []; // {at, counters: Map}, oldest first
+
+function countersOf(status) {
+  const found = new Map();
+  for (const [name, listener] of Object.entries(status.listeners)) {
+    const add = (key, of) => {
+      found.set(key + "/sessions", of.sessions_total);
+      found.set(key + "/in", of.bytes_in);
+      found.set(key + "/out", of.bytes_out);
+    };
+    add(name, listener);
+    for (const [member, traffic] of Object.entries(listener.traffic || {}))
+      add(name + "\n" + member, traffic);
+  }
+  return found;
+}
+
+function sample(status, at) {
+  const counters = countersOf(status);
+  const last = samples.length ? samples[samples.length - 1].counters : null;
+  // A counter that has shrunk is another process's.
+  if (last && [...counters].some(([key, value]) => value < last.get(key))) samples = [];
+  samples.push({at, counters});
+  while (samples.length > 2 && samples[1].at <= at - rateWindow) samples.shift();
+}
+
+// A second; null: not known yet.
+function rate(key) {
+  if (samples.length < 2) return null;
+  const first = samples[0], last = samples[samples.length - 1];
+  const change = last.counters.get(key) - first.counters.get(key);
+  return isNaN(change) ? null : change / ((last.at - first.at) / 1000);
+}
+
+function rateOf(listener, member, what) {
+  return rate(listener + (member === null ? "" : "\n" + member) + "/" + what);
+}
+
+// --- verdicts ----------------------------------------------------------------------------------
+
+function listenersOf(cluster) {
+  return Object.entries(known.status.listeners).filter(([, l]) => l.cluster === cluster).map(([name]) => name);
+}
+
+function explained(listener) {
+  return (known.explain && known.explain.listeners && known.explain.listeners[listener]) || null;
+}
+
+// What `explain` says of a member; less when it is not known.
+function verdictOf(listener, member) {
+  const found = explained(listener);
+  const verdict = found && found.members.find(m => m.name === member);
+  if (verdict) return verdict;
+  const open = known.status.listeners[listener].members.includes(member);
+  return {name: member, routable: open, verdict: open ? "open" : "closed", rule: "", reason: ""};
+}
+
+// An open member of a stale view is not routable.
+function verdictMark(listener, verdict) {
+  const kind = verdict.routable ? "ok" : verdict.verdict === "closed" ? "idle" : "warn";
+  const words = verdict.routable ? "open" : verdict.verdict === "closed" ? "closed" : "no new sessions";
+  return {kind, words, title: listener + ": " + words + (verdict.reason ? ", " + verdict.reason : "")};
+}
+
+function operatorState(member) {
+  return member.operator_state || "ready";
+}
+
+function stateKind(member) {
+  const state = String(member.state || "");
+  if (/^(running|UP$|no check$)/.test(state)) return "ok";
+  if (/^(starting|stopping|unknown$|UP|-$|$)/.test(state)) return "warn";
+  return "bad";
+}
+
+// --- troubles ----------------------------------------------------------------------------------
+
+// What a reader must know first: {kind: "bad" or "warn", cluster, listener, text}, the worst first.
+function troubles() {
+  const found = [];
+  const add = (kind, of, text) => found.push({kind, ...of, text});
+  const {status} = known;
+  if (status.shutting_down) add("bad", {}, "This Rolegate shuts down and takes no new clients.");
+  for (const [listener, l] of Object.entries(status.listeners)) {
+    const of = {listener, cluster: l.cluster};
+    const more = explained(listener);
+    if (l.paused)
+      add("warn", of, "Listener " + listener + " is paused by an operator, " + plural(l.held, "client") + " held.");
+    else if (more ? !more.ready : l.members.length === 0)
+      add("bad", of, "Listener " + listener + ": " + ((more && more.reason) || "no member is open") +
+          (l.held ? "; " + plural(l.held, "client") + " held" : "") + ".");
+  }
+  for (const [cluster, c] of Object.entries(status.clusters)) clusterTroubles(cluster, c, add);
+  return found.sort((a, b) => (a.kind === "bad" ? 0 : 1) - (b.kind === "bad" ? 0 : 1));
+}
+
+function clusterTroubles(cluster, c, add) {
+  const of = {cluster};
+  if (c.stale)
+    add("bad", of, "Cluster " + cluster + ": the view is " + duration(c.age_ms) + " old, nobody is routed by it.");
+  if (c.dcs && !c.dcs.connected)
+    add("warn", of, "Cluster " + cluster + ": no connection to " + c.dcs.source + (c.dcs.error ? ": " + c.dcs.error : "") + ".");
+  if (c.pause) add("warn", of, "Cluster " + cluster + " is paused in Patroni: it makes no failover by itself.");
+  if (c.switchover)
+    add("warn", of, "Cluster " + cluster + ": " + (c.switchover.from ? "switchover from " + c.switchover.from : "failover") +
+        (c.switchover.to ? " to " + c.switchover.to : "") + (c.switchover.at ? " at " + c.switchover.at : "") + " has been asked for.");
+  for (const member of c.members) {
+    if (operatorState(member) !== "ready")
+      add("warn", of, "Member " + member.name + " is set to " + operatorState(member) + " by an operator.");
+    const kind = stateKind(member);
+    if (kind !== "ok")
+      add(kind, of, "Member " + member.name + " is " + (member.state || "not known yet") + ": " + member.reason + ".");
+    else if (errorOf(cluster, member.name))
+      add("warn", of, "Member " + member.name + ": Patroni's REST API does not answer: " + errorOf(cluster, member.name) + ".");
+  }
+}
+
+// Why Patroni does not speak for it now; "": it does, as far as is known.
+function errorOf(cluster, member) {
+  const listener = listenersOf(cluster)[0];
+  const {evidence} = listener ? verdictOf(listener, member) : {};
+  return (evidence && evidence.error) || "";
+}
+
+function worst(list) {
+  return list.some(t => t.kind === "bad") ? "bad" : list.length ? "warn" : "ok";
+}
