@@ -17,7 +17,7 @@ struct response
     std::string content_type = "text/plain; charset=utf-8";
     std::string body;
     std::string allow = "GET, HEAD"; // told with status 405
-    std::string policy;              // Content-Security-Policy; "" = none is told
+    std::string policy{};            // Content-Security-Policy; "" = none is told
 };
 
 [[nodiscard]] response no_such_listener(std::string_view name);

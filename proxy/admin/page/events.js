@@ -2,31 +2,31 @@
 
 const shownEvents = 5;
 const eventWords = {
-  found: "found", promoted: "promoted", resumed: "took writes again", lost: "no primary since",
+  found: "found", promoted: "promoted", resumed: "took writes again", lost: "primary lost",
 };
 const stepWords = {
-  writes_stopped: "writes stopped", lock_lost: "lock lost", sessions_cut: "sessions cut", lock_taken: "lock taken",
-  out_of_recovery: "out of recovery", first_session: "first session",
+  writes_stopped: "writes stopped", lock_lost: "lock lost", sessions_cut: "sessions cut",
+  lock_taken: "lock taken", out_of_recovery: "out of recovery", first_session: "first session",
 };
 
 function eventList(events) {
   const all = unfolded.has("events");
   const shown = all ? events : events.slice(0, shownEvents);
+  const other = all ? "the last " + shownEvents : "all " + events.length;
   return [
     events.length ? null : h("p", {class: "empty"}, "None since Rolegate started."),
     h("ol", {class: "events"}, shown.map(eventItem)),
-    events.length > shownEvents ? foldButton("events", all ? "the last " + shownEvents : "all " + events.length, "all role changes") : null,
+    events.length > shownEvents ? foldButton("events", other, other + " role changes") : null,
   ];
 }
 
 function eventItem(event) {
-  const kind = event.kind === "lost" ? "bad" : event.kind === "promoted" ? "warn" : "ok";
   return h("li", {key: String(event.id), class: "card event"},
     h("header", {},
       h("h3", {}, h("time", {datetime: event.at}, clock(event.at))),
-      mark(kind === "warn" ? "ok" : kind, eventWords[event.kind] || event.kind),
-      h("span", {class: "primary"}, event.cluster, ": ", event.from && event.from !== event.to ? [event.from, " → "] : null,
-        event.to ? h("strong", {}, event.to) : h("strong", {class: "bad"}, "nobody")),
+      mark(event.kind === "lost" ? "bad" : "ok", eventWords[event.kind] || event.kind),
+      h("span", {class: "primary"}, event.cluster, ": ",
+        event.from && event.from !== event.to ? event.from + " → " : null, orNobody(event.to, "nobody")),
       h("span", {class: "outage"}, outageText(event))),
     h("ol", {class: "steps"}, steps(event)));
 }
@@ -51,10 +51,13 @@ function steps(event) {
   const part = ms => Math.min(100, 100 * ms / scale);
   return event.steps.map((step, i) => {
     const from = part(i ? event.steps[i - 1].ms : 0), to = part(step.ms);
+    const place = {left: from + "%", width: Math.max(0, to - from) + "%"};
     return h("li", {key: step.step + i, class: "step " + step.step},
-      h("span", {class: "what"}, stepWords[step.step] || step.step, " ", step.member ? h("span", {class: "who"}, step.member) : null),
-      h("span", {class: "track", "aria-hidden": "true"}, h("span", {class: step.ms > scale ? "run cut" : "run",
-        style: {left: from + "%", width: Math.max(0, to - from) + "%"}}), h("span", {class: "end", style: {left: to + "%"}})),
+      h("span", {class: "what"}, (stepWords[step.step] || step.step) + " ",
+        step.member ? quiet(step.member) : null),
+      h("span", {class: "track", "aria-hidden": "true"},
+        h("span", {class: step.ms > scale ? "run cut" : "run", style: place}),
+        h("span", {class: "end", style: {left: to + "%"}})),
       h("span", {class: "ms"}, count(step.ms) + " ms"),
       step.detail ? h("span", {class: "detail"}, step.detail) : null);
   });

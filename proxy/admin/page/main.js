@@ -24,7 +24,7 @@ async function poll() {
     }
     const [status, explain, events] = await Promise.all(
       ["/api/v1/status", "/api/v1/explain", "/api/v1/events"].map(path => ask(path)));
-    await Promise.all([...unfolded].filter(key => key.startsWith("sessions\n")).map(key => askSessions(key.slice(9))));
+    await askUnfoldedSessions();
     adopt(status, explain, events);
     failures = 0;
   } catch (silent) {
@@ -63,16 +63,6 @@ function adopt(status, explain, events) {
   sample(status.body, known.answered);
 }
 
-async function askSessions(listener) {
-  const answer = await ask("/api/v1/sessions?listener=" + encodeURIComponent(listener));
-  if (answer.status !== 200) {
-    known.sessions[listener] = {error: refusal(answer)};
-    return;
-  }
-  const list = Array.isArray(answer.body) ? answer.body : answer.body.sessions || [];
-  known.sessions[listener] = {list: list.filter(s => s.listener === listener).sort((a, b) => b.age_ms - a.age_ms)};
-}
-
 // --- showing -----------------------------------------------------------------------------------
 
 function render() {
@@ -94,28 +84,36 @@ function render() {
 // What a reader wants to know before everything else: where clients of each listener get to.
 function tile(name, l, all) {
   const kind = worst(all.filter(t => t.listener === name));
-  const where = l.members.length === 0 ? "nobody" : l.members.length <= 2 ? l.members.join(", ") : plural(l.members.length, "member");
+  const few = l.members.length <= 2 ? l.members.join(", ") : plural(l.members.length, "member");
+  const bytes = what => sizePerSecond(rateOf(name, null, what)) + " " + what;
+  // Of "10.0.0.1:5432" the port is what people know the listener by.
+  const ports = l.bind.map(b => b.replace(/^.*:(?=\d+$)/, ":")).join(" ");
   return h("a", {key: name, class: "tile " + kind, href: "#listeners"},
-    h("span", {class: "tile-name"}, name, h("span", {class: "quiet"}, l.bind.map(b => b.replace(/^.*:(?=\d+$)/, ":")).join(" "))),
-    h("span", {class: "tile-to"}, h("span", {class: "sign", "aria-hidden": "true"}, signs[kind]), l.role, " → ", where),
-    h("span", {class: "tile-more"}, plural(l.sessions, "session"), l.held ? ", " + plural(l.held, "client") + " held" : "",
-      l.paused ? ", paused" : "", isKnown(rateOf(name, null, "out")) ? ", " + sizePerSecond(rateOf(name, null, "in")) + " in, " + sizePerSecond(rateOf(name, null, "out")) + " out" : ""));
+    h("span", {class: "tile-name"}, name, quiet(ports)),
+    h("span", {class: "tile-to"},
+      h("span", {class: "sign", "aria-hidden": "true"}, signs[kind]), l.role, " → ", few || "nobody"),
+    h("span", {class: "tile-more"}, joined(
+      plural(l.sessions, "session"),
+      l.held && plural(l.held, "client") + " held",
+      l.paused && "paused",
+      isKnown(rateOf(name, null, "out")) && bytes("in"),
+      isKnown(rateOf(name, null, "out")) && bytes("out"))));
 }
 
 function title(status, all) {
-  const primaries = Object.entries(status.clusters).filter(([, c]) => c.kind !== "tcp");
-  const who = primaries.slice(0, 3).map(([, c]) => c.primary || "no primary").join(", ");
-  return signs[worst(all)] + " " + (who ? who + " · " : "") + "Rolegate " + location.host;
+  const clusters = Object.values(status.clusters).filter(c => c.kind !== "tcp");
+  const primaries = joined(...clusters.slice(0, 3).map(c => c.primary || "no primary"));
+  return `${signs[worst(all)]} ${primaries ? primaries + " · " : ""}Rolegate ${location.host}`;
 }
 
 function renderLiveness() {
   const silent = performance.now() - known.answered;
-  const missing = failures > 0 && silent > sayMissing || !known.answered && failures > 0;
-  const live = byId("live"), alarm = byId("alarm");
+  const missing = failures > 0 && (!known.answered || silent > sayMissing);
+  const live = byId("live");
   document.body.classList.toggle("missing", missing);
   live.className = missing ? "bad" : known.locked ? "warn" : "ok";
   live.textContent = missing ? "no answer" : known.locked ? "sign in to see" : known.answered ? "live" : "connecting …";
-  if (alarm.hidden === missing) alarm.hidden = !missing;
+  byId("alarm").hidden = !missing;
   if (missing)
     byId("silence").textContent = known.answered ? Math.round(silent / 1000) + " s" : "the page was loaded";
   byId("frozen").textContent = known.answered ? "What you see is from then." : "";

@@ -5,7 +5,6 @@ const known = {
   user: null,      // of /api/v1/user; null: this Rolegate has none
   locked: false,   // it answers to users only
   answered: 0,     // performance.now() of the last answer; 0: never
-
   sessions: {},    // by listener: {list, error}, of those that are unfolded
   leases: {},      // by cluster: the longest lease seen, ms
 };
@@ -66,7 +65,8 @@ function rateOf(listener, member, what) {
 // --- verdicts ----------------------------------------------------------------------------------
 
 function listenersOf(cluster) {
-  return Object.entries(known.status.listeners).filter(([, l]) => l.cluster === cluster).map(([name]) => name);
+  const {listeners} = known.status;
+  return Object.keys(listeners).filter(name => listeners[name].cluster === cluster);
 }
 
 function explained(listener) {
@@ -105,41 +105,50 @@ function stateKind(member) {
 // What a reader must know first: {kind: "bad" or "warn", cluster, listener, text}, the worst first.
 function troubles() {
   const found = [];
-  const add = (kind, of, text) => found.push({kind, ...of, text});
   const {status} = known;
-  if (status.shutting_down) add("bad", {}, "This Rolegate shuts down and takes no new clients.");
-  for (const [listener, l] of Object.entries(status.listeners)) {
-    const of = {listener, cluster: l.cluster};
-    const more = explained(listener);
-    if (l.paused)
-      add("warn", of, "Listener " + listener + " is paused by an operator, " + plural(l.held, "client") + " held.");
-    else if (more ? !more.ready : l.members.length === 0)
-      add("bad", of, "Listener " + listener + ": " + ((more && more.reason) || "no member is open") +
-          (l.held ? "; " + plural(l.held, "client") + " held" : "") + ".");
-  }
-  for (const [cluster, c] of Object.entries(status.clusters)) clusterTroubles(cluster, c, add);
+  if (status.shutting_down)
+    found.push({kind: "bad", text: "This Rolegate shuts down and takes no new clients."});
+  for (const [name, l] of Object.entries(status.listeners)) found.push(...listenerTroubles(name, l));
+  for (const [name, c] of Object.entries(status.clusters)) found.push(...clusterTroubles(name, c));
   return found.sort((a, b) => (a.kind === "bad" ? 0 : 1) - (b.kind === "bad" ? 0 : 1));
 }
 
-function clusterTroubles(cluster, c, add) {
-  const of = {cluster};
-  if (c.stale)
-    add("bad", of, "Cluster " + cluster + ": the view is " + duration(c.age_ms) + " old, nobody is routed by it.");
+function listenerTroubles(listener, l) {
+  const of = {listener, cluster: l.cluster};
+  const held = plural(l.held, "client") + " held";
+  if (l.paused) return [{...of, kind: "warn", text: `Listener ${listener} is paused by an operator, ${held}.`}];
+  const more = explained(listener);
+  if (more ? more.ready : l.members.length) return [];
+  const why = (more && more.reason) || "no member is open";
+  return [{...of, kind: "bad", text: `Listener ${listener}: ${why}${l.held ? "; " + held : ""}.`}];
+}
+
+function clusterTroubles(cluster, c) {
+  const found = [];
+  const add = (kind, text) => found.push({kind, cluster, text: `Cluster ${cluster} ${text}.`});
+  if (c.stale) add("bad", `has not been confirmed for ${duration(c.age_ms)}: nobody is routed by so old a view`);
   if (c.dcs && !c.dcs.connected)
-    add("warn", of, "Cluster " + cluster + ": no connection to " + c.dcs.source + (c.dcs.error ? ": " + c.dcs.error : "") + ".");
-  if (c.pause) add("warn", of, "Cluster " + cluster + " is paused in Patroni: it makes no failover by itself.");
-  if (c.switchover)
-    add("warn", of, "Cluster " + cluster + ": " + (c.switchover.from ? "switchover from " + c.switchover.from : "failover") +
-        (c.switchover.to ? " to " + c.switchover.to : "") + (c.switchover.at ? " at " + c.switchover.at : "") + " has been asked for.");
-  for (const member of c.members) {
-    if (operatorState(member) !== "ready")
-      add("warn", of, "Member " + member.name + " is set to " + operatorState(member) + " by an operator.");
-    const kind = stateKind(member);
-    if (kind !== "ok")
-      add(kind, of, "Member " + member.name + " is " + (member.state || "not known yet") + ": " + member.reason + ".");
-    else if (errorOf(cluster, member.name))
-      add("warn", of, "Member " + member.name + ": Patroni's REST API does not answer: " + errorOf(cluster, member.name) + ".");
+    add("warn", `has no connection to ${c.dcs.source}${c.dcs.error ? ": " + c.dcs.error : ""}`);
+  if (c.pause) add("warn", "is paused in Patroni: it makes no failover by itself");
+  if (c.switchover) {
+    const {from, to, at} = c.switchover;
+    add("warn", (from ? `changes its leader ${from}` : "fails over") + (to ? ` to ${to}` : "") + (at ? ` at ${at}` : "") +
+        ", as somebody has asked for");
   }
+  for (const member of c.members) {
+    const trouble = memberTrouble(cluster, member);
+    if (trouble) found.push({cluster, ...trouble});
+  }
+  return found;
+}
+
+function memberTrouble(cluster, m) {
+  const kind = stateKind(m);
+  const error = errorOf(cluster, m.name);
+  if (operatorState(m) !== "ready")
+    return {kind: "warn", text: `Member ${m.name} is set to ${m.operator_state}: ${m.reason}.`};
+  if (kind !== "ok") return {kind, text: `Member ${m.name} is ${m.state || "not known yet"}: ${m.reason}.`};
+  return error ? {kind: "warn", text: `Member ${m.name}: Patroni's REST API does not answer: ${error}.`} : null;
 }
 
 // Why Patroni does not speak for it now; "": it does, as far as is known.

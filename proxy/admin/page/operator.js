@@ -2,7 +2,8 @@
 
 const operatorStates = [
   {state: "ready", hint: "takes new sessions again"},
-  {state: "drain", hint: "no new sessions; those it has go on", ask: "It gets no new sessions. Those it has go on."},
+  {state: "drain", hint: "no new sessions; those it has go on",
+   ask: "It gets no new sessions. Those it has go on."},
   {state: "maint", hint: "no new sessions; those it has end", danger: true,
    ask: "It gets no new sessions, and those it has are ended with their transactions."},
 ];
@@ -23,42 +24,48 @@ function operatorCell(cluster, m) {
 function pauseButton(name, l) {
   if (!mayOperate()) return null;
   const verb = l.paused ? "resume" : "pause";
-  return h("button", {type: "button", key: "pause", "aria-label": verb + " listener " + name, onclick: () => setPaused(name, l)}, verb);
+  return h("button", {type: "button", key: "pause", "aria-label": verb + " listener " + name,
+                      onclick: () => setPaused(name, l)}, verb);
 }
 
 async function setMember(cluster, m, state) {
   if (m.operator_state === state) return;
   const {ask: text, danger} = operatorStates.find(s => s.state === state);
-  const sessions = m.sessions ? " Now: " + plural(m.sessions, "session") + "." : "";
-  if (text && !await confirmed("Set " + m.name + " to " + state + "?", text + sessions +
-      (isPrimaryOf(cluster, m.name) ? " It is the primary: writers wait until another member is, or this one is ready again." : ""), state, danger))
-    return;
-  await act(m.name + " is set to " + state + ".",
-            "/api/v1/members/" + encodeURIComponent(cluster) + "/" + encodeURIComponent(m.name) + "/state", {state});
-}
-
-function isPrimaryOf(cluster, member) {
-  return known.status.clusters[cluster].primary === member;
+  if (text) {
+    const isPrimary = known.status.clusters[cluster].primary === m.name;
+    const now = m.sessions ? ` It has ${plural(m.sessions, "session")} now.` : "";
+    const writers = isPrimary ? " It is the primary: new writers wait until another one is, or it is ready again." : "";
+    if (!await confirmed(`Set ${m.name} to ${state}?`, text + now + writers, state, danger)) return;
+  }
+  await act(`${m.name} is set to ${state}.`, `/api/v1/members/${part(cluster)}/${part(m.name)}/state`, {state});
 }
 
 async function setPaused(name, l) {
-  const path = "/api/v1/listeners/" + encodeURIComponent(name) + (l.paused ? "/resume" : "/pause");
-  if (!l.paused && !await confirmed("Pause listener " + name + "?",
-      "New clients are held at the door until it is resumed" + (l.queue ? ", each for " + duration(l.queue.timeout_ms) + " at most" : "") + ". Sessions go on.", "pause", false))
+  const path = `/api/v1/listeners/${part(name)}/${l.paused ? "resume" : "pause"}`;
+  const most = l.queue ? `, each for ${duration(l.queue.timeout_ms)} at most` : "";
+  if (!l.paused && !await confirmed(`Pause listener ${name}?`,
+      `New clients are held at the door until it is resumed${most}. Sessions go on.`, "pause", false))
     return;
-  await act("Listener " + name + (l.paused ? " takes clients again." : " is paused."), path, null);
+  await act(`Listener ${name} ${l.paused ? "takes clients again" : "is paused"}.`, path, null);
 }
 
 async function kill(s) {
-  if (await confirmed("Kill session " + s.id + "?", "The session of " + orUnknown(s.user) + " from " + orUnknown(s.client) + " on " + orUnknown(s.member) + " is ended at once.", "kill", true))
-    await act("Session " + s.id + " is ended.", "/api/v1/sessions/" + encodeURIComponent(s.id) + "/kill", null);
+  const whose = `The session of ${orUnknown(s.user)} from ${orUnknown(s.client)} on ${orUnknown(s.member)}`;
+  if (await confirmed(`Kill session ${s.id}?`, whose + " is ended at once.", "kill", true))
+    await act(`Session ${s.id} is ended.`, `/api/v1/sessions/${part(s.id)}/kill`, null);
+}
+
+function part(name) {
+  return encodeURIComponent(name);
 }
 
 async function act(done, path, body) {
   try {
     const answer = await ask(path, {method: "POST", body});
     if (answer.status === 401 || answer.status === 403) await askWhoIAm();
-    tell(answer.status < 300 ? "ok" : "bad", answer.status < 300 ? done : "Refused: " + refusal(answer));
+    const warnings = ((answer.body && answer.body.warnings) || []).join(" ");
+    if (answer.status < 300) tell(warnings ? "warn" : "ok", `${done} ${warnings}`);
+    else tell("bad", "Refused: " + refusal(answer));
   } catch (silent) {
     tell("bad", "No answer: whether it was done is not known.");
   }
@@ -124,8 +131,8 @@ async function signIn(event) {
       tell("ok", "Signed in as " + byId("user").value + ".");
       pollSoon();
     } else {
-      error.textContent = answer.status === 401 ? "Wrong user or password." :
-        (answer.body && (answer.body.why || answer.body.error)) || "Refused: HTTP status " + answer.status + ".";
+      const why = (answer.body && answer.body.why) || refusal(answer);
+      error.textContent = answer.status === 401 ? "Wrong user or password." : `Refused: ${why}.`;
       byId("password").select();
     }
   } catch (silent) {
@@ -156,6 +163,7 @@ function operatorCorner() {
   if (may)
     return [h("span", {class: "quiet"}, user ? ["Operator ", h("strong", {}, user)] : "Operator: this host"),
             credentials ? h("button", {type: "button", onclick: signOut}, "Sign out") : null].filter(isShown);
-  if (needs) return [h("button", {type: "button", title: why || null, "aria-label": "sign in to operate", onclick: openSignIn}, "Sign in")];
+  if (needs)
+    return [h("button", {type: "button", "aria-label": "sign in to operate", onclick: openSignIn}, "Sign in")];
   return why ? [h("span", {class: "quiet"}, "No operator here: " + why)] : [];
 }

@@ -19,26 +19,31 @@ function table(label, columns, rows) {
   return h("table", {class: "cards", role: "table", "aria-label": label},
     h("thead", {role: "rowgroup"},
       used.some(c => c.group) ? h("tr", {class: "groups", role: "row"}, groups.map(g =>
-        h("th", {colspan: g.span, scope: "colgroup", role: "columnheader", class: g.title ? "group" : ""}, g.title))) : null,
+        h("th", {colspan: g.span, scope: "colgroup", role: "columnheader", class: g.title ? "group" : ""},
+          g.title))) : null,
       h("tr", {role: "row"}, used.map(head))),
     h("tbody", {role: "rowgroup"}, rows.map(row => [
-      h("tr", {key: row.key, class: row.class || "", role: "row"}, used.map((c, i) => cell(c, i, row, begins.has(c)))),
+      h("tr", {key: row.key, class: row.class || "", role: "row"},
+        used.map((c, i) => cell(c, i, row, begins.has(c)))),
       row.below ? h("tr", {key: row.key + "\nbelow", class: "below", role: "row"},
                     h("td", {colspan: used.length, role: "cell"}, row.below)) : null])));
 }
 
 function cell(column, index, row, begins) {
-  const tag = index === 0 ? "th" : "td";
   const content = row.cells[column.id];
-  const label = column.group ? column.group + " " + column.title : column.title;
-  return h(tag, {role: index === 0 ? "rowheader" : "cell", scope: index === 0 ? "row" : null,
-                 class: (column.number ? "number " : "") + "c-" + column.id + (isShown(content) ? "" : " none") + (isNothing(content) ? " zero" : "") + (begins ? " begins" : ""),
-                 "data-label": label}, [content]);
+  const classes = ["c-" + column.id, column.number && "number", begins && "begins",
+                   !isShown(content) && "none", isNothing(content) && "zero"];
+  return h(index === 0 ? "th" : "td", {
+    role: index === 0 ? "rowheader" : "cell",
+    scope: index === 0 ? "row" : null,
+    class: classes.filter(Boolean).join(" "),
+    "data-label": column.group ? column.group + " " + column.title : column.title,
+  }, [content]);
 }
 
 // On a phone what is nothing is left out.
 function isNothing(content) {
-  return content === "0" || content === "0 B" || content === "0 B/s" || content === unknown || content === "ready";
+  return ["0", "0 B", "0 B/s", "0 / 0", "ready", unknown].includes(content);
 }
 
 const minorFacts = ["Generation", "System"];
@@ -46,11 +51,13 @@ const minorFacts = ["Generation", "System"];
 // [[name, content], ...] beside each other
 function facts(list) {
   return h("dl", {class: "facts"}, list.filter(([, content]) => isShown(content)).map(([name, ...content]) =>
-    h("div", {key: name, class: minorFacts.includes(name) ? "minor" : null}, h("dt", {}, name), h("dd", {}, ...content))));
+    h("div", {key: name, class: minorFacts.includes(name) ? "minor" : null},
+      h("dt", {}, name), h("dd", {}, ...content))));
 }
 
 function foldButton(key, text, label) {
   const open = unfolded.has(key);
+  const arrow = h("span", {class: "arrow", "aria-hidden": "true"}, open ? "▾" : "▸");
   return h("button", {type: "button", class: "fold", "aria-expanded": String(open), "aria-label": label,
-                      onclick: () => toggle(key)}, h("span", {class: "arrow", "aria-hidden": "true"}, open ? "▾" : "▸"), text);
+                      onclick: () => toggle(key)}, arrow, text);
 }

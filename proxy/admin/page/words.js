@@ -76,3 +76,16 @@ function mark(kind, text, more) {
 function sum(values) {
   return values.reduce((all, value) => all + (value || 0), 0);
 }
+
+// "4 not_allowed, 1 no_match"; "" when there is nothing.
+function tally(counts) {
+  return Object.entries(counts || {}).map(([word, n]) => `${count(n)} ${word}`).join(", ");
+}
+
+function quiet(...text) {
+  return h("span", {class: "quiet"}, ...text);
+}
+
+function joined(...parts) {
+  return parts.filter(Boolean).join(", ");
+}
