@@ -21,6 +21,7 @@ constexpr std::chrono::seconds failure_memory{15};
 void cluster_record::on_topology(const health::topology& t, health::time_point now)
 {
     note_primary(t, now);
+    services_.on_topology(t, now);
     const auto* primary = t.primary();
     log::line line(log_level::info, "topology");
     line.add("cluster", t.cluster).add("generation", static_cast<std::int64_t>(t.generation));
@@ -55,6 +56,7 @@ void cluster_record::on_check(const health::check& c, health::time_point now)
 {
     ++checks_.checks[{c.member, c.source, c.error.empty() ? "ok" : "error"}];
     checks_.seconds[c.source].observe(c.took.count());
+    checks_.last_seconds[c.member] = c.took.count();
 
     if (c.member != c.address)
         forget_failures(c.address, c.source, now); // of the time before its name was known
@@ -96,7 +98,15 @@ void cluster_record::forget_failures(
 
 cluster_view cluster_record::view(health::topology_ptr believed) const
 {
-    return {std::move(believed), checks_, role_changes_, write_unavailable_, failures_, {}};
+    return {
+        std::move(believed),
+        checks_,
+        role_changes_,
+        write_unavailable_,
+        failures_,
+        services_.records(),
+        {},
+        {}};
 }
 
 } // namespace rolegate::proxy

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "health/observer.hpp"
+#include "proxy/availability.hpp"
 #include "proxy/process_view.hpp"
 #include "proxy/stats.hpp"
 
@@ -30,6 +31,7 @@ private:
     void note_primary(const health::topology& t, health::time_point now);
 
     check_stats checks_;
+    availability services_;
     std::map<check_key, check_failure> failures_;
     std::map<std::string, std::uint64_t> role_changes_;
     histogram write_unavailable_;

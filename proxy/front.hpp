@@ -54,6 +54,11 @@ public:
     }
     [[nodiscard]] bool paused(std::size_t i) const { return states_[i].door.paused(); }
     [[nodiscard]] const selection& members(std::size_t i) const { return states_[i].members; }
+    [[nodiscard]] listener_traffic traffic(std::size_t i) const
+    {
+        return states_[i].traffic.so_far();
+    }
+    [[nodiscard]] std::size_t maxconn() const noexcept { return process_.maxconn; }
     [[nodiscard]] std::size_t cluster_of(std::size_t i) const { return states_[i].cluster; }
     [[nodiscard]] destination leads_to(std::size_t i) const { return states_[i].to; }
 

@@ -10,6 +10,7 @@
 #include "proxy/hold.hpp"
 #include "proxy/pgwire/first_packet.hpp"
 #include "proxy/selection.hpp"
+#include "proxy/traffic_count.hpp"
 
 #include <atomic>
 #include <vector>
@@ -63,6 +64,7 @@ struct listener_state
     hold door;
     selection members;
     handshake_count handshakes;
+    traffic_count traffic;
 
 private:
     std::vector<address_range> allowed_;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/metrics.hpp"
 
+#include "proxy/metric_family.hpp"
+#include "proxy/process_metrics.hpp"
 #include "proxy/route.hpp"
 
-#include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
@@ -15,69 +16,19 @@ namespace rolegate::proxy
 namespace
 {
 
-using label_list = std::vector<prometheus::ClientMetric::Label>;
+using label_list = metric_family::label_list;
 using prometheus::MetricType;
 
 constexpr auto counter = MetricType::Counter;
 constexpr auto gauge = MetricType::Gauge;
 constexpr auto durations = MetricType::Histogram; // seconds
+using family = metric_family;
 
 label_list with(label_list labels, const char* name, const char* value)
 {
     labels.push_back({name, value});
     return labels;
 }
-
-// All metrics of one name.
-class family
-{
-public:
-    family(MetricType type, const char* name, const char* help)
-    {
-        value_.name = std::string("rolegate_") + name;
-        value_.help = help;
-        value_.type = type;
-    }
-
-    void add(label_list labels, double value)
-    {
-        auto& m = append(std::move(labels));
-        m.counter.value = value; // the serializer reads the one that fits the type
-        m.gauge.value = value;
-    }
-
-    void add(label_list labels, std::uint64_t value)
-    {
-        add(std::move(labels), static_cast<double>(value));
-    }
-
-    void add(label_list labels, const histogram& h)
-    {
-        auto& out = append(std::move(labels)).histogram;
-        for (std::size_t i = 0; i < h.counts.size(); ++i)
-        {
-            out.sample_count += h.counts[i];
-            const auto bound = i < duration_buckets.size()
-                                   ? duration_buckets[i]
-                                   : std::numeric_limits<double>::infinity();
-            out.bucket.push_back({out.sample_count, bound});
-        }
-        out.sample_sum = h.sum;
-    }
-
-    void move_to(std::vector<prometheus::MetricFamily>& all) { all.push_back(std::move(value_)); }
-
-private:
-    prometheus::ClientMetric& append(label_list labels)
-    {
-        value_.metric.emplace_back().label = std::move(labels);
-        return value_.metric.back();
-    }
-
-    prometheus::MetricFamily value_;
-};
-
-using families = std::vector<prometheus::MetricFamily>;
 
 // The members of the listener's cluster first appear with 0, so that rates and sums see their
 // first session.
@@ -103,7 +54,14 @@ void add_sessions(families& out, const process_view& view)
     {
         const auto& listener = l.settings.name;
         for (const auto& [member, count] : sessions_now(view, l))
-            now.add({{"listener", listener}, {"member", member}}, count);
+        {
+            const label_list labels{{"listener", listener}, {"member", member}};
+            now.add(labels, count);
+            // From the start, or the first cut would be no increase.
+            const auto stats = l.stats.members.find(member);
+            if (stats == l.stats.members.end() || !stats->second.shut_down.contains("role_lost"))
+                shut.add(with(labels, "reason", "role_lost"), std::uint64_t{0});
+        }
         for (const auto& [member, stats] : l.stats.members)
         {
             for (const auto& [state, count] : stats.ended)
@@ -125,6 +83,9 @@ void add_traffic(families& out, const process_view& view)
 {
     family bytes(counter, "bytes_total", "Bytes relayed; in: from the client, out: to the client.");
     family connects(durations, "connect_duration_seconds", "Connects to members that succeeded.");
+    family failed(
+        counter, "connect_failures_total", "Members that a client could not have when it was sent."
+    );
     for (const auto& l : view.listeners)
         for (const auto& [member, stats] : l.stats.members)
         {
@@ -134,9 +95,11 @@ void add_traffic(families& out, const process_view& view)
             bytes.add(with(labels, "direction", "in"), stats.bytes_in);
             bytes.add(with(labels, "direction", "out"), stats.bytes_out);
             connects.add(labels, stats.connect_seconds);
+            failed.add(labels, stats.failed);
         }
     bytes.move_to(out);
     connects.move_to(out);
+    failed.move_to(out);
 }
 
 void add_door(families& out, const process_view& view)
@@ -146,11 +109,13 @@ void add_door(families& out, const process_view& view)
     family rejects(
         counter, "handshake_rejects_total", "Clients refused before a session, by reason."
     );
+    family paused(gauge, "listener_paused", "1 while an operator holds new clients.");
     family cancels(counter, "cancel_requests_total", "CancelRequests of clients, by result.");
     for (const auto& l : view.listeners)
     {
         const auto& listener = l.settings.name;
         held.add({{"listener", listener}}, l.stats.held);
+        paused.add({{"listener", listener}}, l.paused ? 1.0 : 0.0);
         for (const auto& [result, seconds] : l.stats.hold_seconds)
             holds.add({{"listener", listener}, {"result", result}}, seconds);
         for (const auto& [reason, count] : l.stats.handshake_rejects)
@@ -159,6 +124,7 @@ void add_door(families& out, const process_view& view)
             cancels.add({{"listener", listener}, {"result", result}}, count);
     }
     held.move_to(out);
+    paused.move_to(out);
     holds.move_to(out);
     rejects.move_to(out);
     cancels.move_to(out);
@@ -169,12 +135,15 @@ void add_routable(families& out, const process_view& view)
     family routable(
         gauge, "member_routable", "1 if the listener sends new sessions to the member."
     );
+    family members(gauge, "routable_members", "Members the listener sends new sessions to.");
     for (const auto& l : view.listeners)
     {
         const auto* cluster = view.find_cluster(l.settings.cluster);
         if (!cluster)
             continue;
         const auto& t = *cluster->topology;
+        const auto count = open_members(l.to, t, view.now).size();
+        members.add({{"listener", l.settings.name}}, std::uint64_t{count});
         for (const auto& m : t.members)
         {
             const bool open = grant_for(l.to, m).verdict == health::admission::open;
@@ -185,6 +154,7 @@ void add_routable(families& out, const process_view& view)
         }
     }
     routable.move_to(out);
+    members.move_to(out);
 }
 
 void add_members(families& out, const process_view& view)
@@ -222,6 +192,12 @@ void add_topology(families& out, const process_view& view)
 {
     family generation(gauge, "topology_generation", "Rises with every change of belief.");
     family age(gauge, "topology_age_seconds", "Since the view of the cluster was last confirmed.");
+    family stale(gauge, "topology_stale", "1 when the view is too old to route by.");
+    family primary(
+        gauge,
+        "cluster_has_primary",
+        "1 while a member is open for writes; absent where none is ever."
+    );
     family changes(
         counter, "role_changes_total", "Members that gained or lost the primary's role."
     );
@@ -233,12 +209,18 @@ void add_topology(families& out, const process_view& view)
         const auto& cluster = c.topology->cluster;
         generation.add({{"cluster", cluster}}, c.topology->generation);
         age.add({{"cluster", cluster}}, age_seconds(*c.topology, view.now));
+        const bool is_stale = c.topology->stale(view.now);
+        stale.add({{"cluster", cluster}}, is_stale ? 1.0 : 0.0);
+        if (c.topology->has_roles() && !c.topology->standby_cluster)
+            primary.add({{"cluster", cluster}}, c.topology->primary() && !is_stale ? 1.0 : 0.0);
         for (const auto& [kind, count] : c.role_changes)
             changes.add({{"cluster", cluster}, {"kind", kind}}, count);
         outage.add({{"cluster", cluster}}, c.write_unavailable);
     }
     generation.move_to(out);
     age.move_to(out);
+    stale.move_to(out);
+    primary.move_to(out);
     changes.move_to(out);
     outage.move_to(out);
 }
@@ -290,21 +272,6 @@ void add_checks(families& out, const process_view& view)
     seconds.move_to(out);
 }
 
-void add_process(families& out, const process_view& view)
-{
-    family success(
-        gauge, "config_reload_success", "1 if the last load of the configuration worked."
-    );
-    family loaded(gauge, "config_last_reload_timestamp_seconds", "When it last worked.");
-    family build(gauge, "build_info", "1; the version is a label.");
-    success.add({}, 1.0); // a process with a configuration that did not load does not run
-    loaded.add({}, std::chrono::duration<double>(view.config_loaded.time_since_epoch()).count());
-    build.add({{"version", view.version}}, 1.0);
-    success.move_to(out);
-    loaded.move_to(out);
-    build.move_to(out);
-}
-
 } // namespace
 
 std::string metrics_text(const process_view& view)
@@ -318,7 +285,7 @@ std::string metrics_text(const process_view& view)
     add_topology(all, view);
     add_lock(all, view);
     add_checks(all, view);
-    add_process(all, view);
+    add_process_metrics(all, view);
     return prometheus::TextSerializer().Serialize(all);
 }
 

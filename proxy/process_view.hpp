@@ -6,15 +6,20 @@
 
 #include "config/settings.hpp"
 #include "health/topology.hpp"
+#include "proxy/availability.hpp"
 #include "proxy/balance.hpp"
+#include "proxy/certificate_ends.hpp"
+#include "proxy/process_usage.hpp"
 #include "proxy/role_history.hpp"
 #include "proxy/route.hpp"
 #include "proxy/stats.hpp"
+#include "proxy/traffic_count.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <compare>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,13 +51,15 @@ struct cluster_view
     std::map<std::string, std::uint64_t> role_changes; // by kind: "promoted", "lost"
     histogram write_unavailable;                       // losing the primary to the next one
     std::map<check_key, check_failure> failures;
-    std::map<std::string, config::member_settings> options; // of the members, by name
+    service_records services;
+    std::map<std::string, config::member_settings> options; // of each member
+    std::optional<config::check_settings> check;            // tcp: by which members go up and down
 
-    [[nodiscard]] const config::member_settings& options_of(const std::string& member) const
+    [[nodiscard]] const service_record*
+    service(const std::string& listener, const std::string& member) const noexcept
     {
-        static const config::member_settings none;
-        const auto found = options.find(member);
-        return found == options.end() ? none : found->second;
+        const auto at = services.find({listener, member});
+        return at == services.end() ? nullptr : &at->second;
     }
 
     // The last failure of a member over one source; nullptr: none.
@@ -76,6 +83,7 @@ struct listener_view
     listener_stats stats;           // all workers together
     bool paused = false;            // an operator holds new clients
     std::map<std::string, member_share> shares; // of the members that are open
+    listener_traffic traffic;
 };
 
 struct process_view
@@ -83,7 +91,11 @@ struct process_view
     std::string version;
     health::time_point now{}; // for ages
     std::chrono::system_clock::time_point wall_clock{};
-    std::chrono::system_clock::time_point config_loaded{};
+    std::chrono::system_clock::time_point config_loaded{}; // the one that is in use
+    bool config_reload_ok = true;                          // the last attempt worked
+    std::size_t maxconn = 0;                               // clients of all listeners
+    process_usage usage;
+    certificate_ends certificates;
     bool shutting_down = false;
     std::vector<cluster_view> clusters;
     std::vector<listener_view> listeners;

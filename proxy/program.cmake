@@ -20,6 +20,9 @@ add_custom_command(
 add_library(proxy_pages STATIC
     ${PROJECT_BINARY_DIR}/generated/rolegate_page.cpp
     admin/events_json.cpp
+    admin/haproxy_csv.cpp
+    admin/haproxy_member.cpp
+    admin/haproxy_row.cpp
     admin/json.cpp
     admin/operation.cpp
     admin/readiness.cpp
@@ -29,6 +32,7 @@ add_library(proxy_pages STATIC
     cli/json_text.cpp
     cli/table.cpp
     metrics.cpp
+    process_metrics.cpp
     stats.cpp)
 target_link_libraries(proxy_pages PUBLIC proxy_core PRIVATE PkgConfig::PROMETHEUS)
 
@@ -37,13 +41,15 @@ add_library(proxy_shared STATIC
     cancel_keys.cpp
     handshake_count.cpp
     hold.cpp
-    selection.cpp)
+    selection.cpp
+    traffic_count.cpp)
 target_link_libraries(proxy_shared PUBLIC proxy_core pgwire settings Threads::Threads)
 
 add_library(proxy STATIC
     admin/http_server.cpp
     buffer_pool.cpp
     cancel.cpp
+    certificate_ends.cpp
     cluster_record.cpp
     cli/client.cpp
     connect.cpp
@@ -56,6 +62,7 @@ add_library(proxy STATIC
     listening_socket.cpp
     log.cpp
     peer.cpp
+    process_usage.cpp
     relay.cpp
     server.cpp
     session.cpp

@@ -63,17 +63,19 @@ private:
     [[nodiscard]] std::size_t cluster_index(const std::string& name) const;
 
     const config::settings settings_;
-    const std::chrono::system_clock::time_point loaded_ = std::chrono::system_clock::now();
+    std::chrono::system_clock::time_point loaded_ = std::chrono::system_clock::now();
     asio::io_context control_{1};
     asio::signal_set signals_{control_, SIGTERM, SIGINT, SIGQUIT};
     asio::steady_timer drain_timer_{control_};
 
     std::vector<std::unique_ptr<health::cluster_monitor>> monitors_;
     std::vector<cluster_record> records_;
+    certificate_ends certificates_ = read_certificate_ends(settings_);
     std::vector<health::topology_ptr> told_; // by cluster, as of its last change
     role_history history_;
     std::optional<front> front_;
     admin::http_server admin_;
+    bool reload_ok_ = true; // the last one
     bool shutting_down_ = false;
     bool cut_ = false;
 };
@@ -99,11 +101,15 @@ void server::reload_tls()
     try
     {
         front_->load_tls();
+        certificates_ = read_certificate_ends(settings_);
+        loaded_ = std::chrono::system_clock::now();
+        reload_ok_ = true;
         log::line(log_level::info, "tls_reloaded")
             .text("text", "certificates are read again; other settings need a restart");
     }
     catch (const std::exception& e)
     {
+        reload_ok_ = false;
         log::line(log_level::error, "reload_failed").text("error", e.what());
     }
 }
@@ -288,12 +294,19 @@ asio::awaitable<process_view> server::gather()
     v.now = std::chrono::steady_clock::now();
     v.wall_clock = std::chrono::system_clock::now();
     v.config_loaded = loaded_;
+    v.config_reload_ok = reload_ok_;
     v.shutting_down = shutting_down_;
+    v.maxconn = front_->maxconn();
+    v.usage = usage_now();
+    v.certificates = certificates_;
     for (std::size_t i = 0; i < monitors_.size(); ++i)
     {
-        auto& c = v.clusters.emplace_back(records_[i].view(monitors_[i]->believed()));
-        for (const auto& m : c.topology->members)
-            c.options[m.name] = settings_.clusters[i].options_of(m.name);
+        const auto& settings = settings_.clusters[i];
+        auto& shown = v.clusters.emplace_back(records_[i].view(monitors_[i]->believed()));
+        for (const auto& m : shown.topology->members)
+            shown.options[m.name] = settings.options_of(m.name);
+        if (settings.tcp)
+            shown.check = settings.tcp->check;
     }
     v.changes = {history_.changes().begin(), history_.changes().end()};
     for (std::size_t i = 0; i < settings_.listeners.size(); ++i)
@@ -303,7 +316,8 @@ asio::awaitable<process_view> server::gather()
              front_->bound(i),
              stats[i],
              front_->paused(i),
-             front_->members(i).shares(*v.clusters[front_->cluster_of(i)].topology, v.now)}
+             front_->members(i).shares(*v.clusters[front_->cluster_of(i)].topology, v.now),
+             front_->traffic(i)}
         );
     co_return v;
 }

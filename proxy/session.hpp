@@ -138,6 +138,7 @@ private:
     awaitable<bool> tell_client(pgwire::bytes data);
     [[nodiscard]] bool wants_server_tls(const std::string& member) const;
     [[nodiscard]] bool flips_server_tls();
+    void count_retry();
     void lose_server(health::life_sign seen = health::life_sign::ended);
     time_point rest_members(time_point now);
     [[nodiscard]] bool has_untried_member(time_point now) const;

@@ -306,6 +306,12 @@ void session::record_end()
     member.bytes_in += in;
     member.bytes_out += out;
     stats.session_seconds.observe(seconds(total));
+    if (phase_ == phase::data)
+    {
+        member.wait_seconds.observe(seconds(waited_));
+        member.connecting_seconds.observe(seconds(connecting_));
+        member.total_seconds.observe(seconds(total));
+    }
     if (phase_ == phase::handshake && info(why_).who == side::client &&
         (in > 0 || why_ != errc::client_gone))
         ++stats.handshake_rejects[info(why_).word];

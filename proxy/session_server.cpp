@@ -102,8 +102,16 @@ hold::turn session::take_place(time_point now)
 {
     const auto t = worker_.believed(listener_->cluster);
     const asker who{peer_.address, opening_->resting, worker_.silent_members(), listener_->cluster};
+    auto& l = *listener_;
     const auto choose = [&](const hold::room& room)
-    { return listener_->members.choose(room, *t, now, who); };
+    {
+        const auto member = l.members.choose(room, *t, now, who);
+        if (!member.empty())
+            l.traffic.chose(
+                member, room.sessions(member) + 1, l.door.sessions() + 1, l.door.held(), now
+            );
+        return member;
+    };
     return visit_.enter(std::cref(choose)); // a copy would be allocated for every session
 }
 
@@ -113,6 +121,7 @@ asio::awaitable<bool> session::go_to_member()
     member_ = visit_.member();
     opening_->role_gone = false;
     opening_->server_silent = false;
+    count_retry();
     const auto t = worker_.believed(listener_->cluster);
     const auto* m = t->find(member_);
     if (!m)
@@ -135,6 +144,17 @@ asio::awaitable<bool> session::go_to_member()
     if (!secured && why_ == errc::none)
         lose_server();
     co_return secured;
+}
+
+void session::count_retry()
+{
+    const auto& refusals = opening_->refusals;
+    if (refusals.empty())
+        return;
+    auto& stats = worker_.stats_of(*listener_).members[member_];
+    ++stats.retries;
+    if (std::ranges::find(refusals, member_, &refusal::member) == refusals.end())
+        ++stats.redispatches;
 }
 
 // Open, and not one of those that have refused this client, or are silent. The member that is being
@@ -181,6 +201,7 @@ asio::awaitable<bool> session::hold_for(hold::turn why, time_point until)
         held_ = true;
         ++worker_.stats_of(*listener_).held;
         held_since_ = std::chrono::steady_clock::now();
+        listener_->traffic.held(listener_->door.held(), listener_->door.sessions());
     }
     o.waiting = true;
     worker_.await_wake(*this, visit_.number());
@@ -258,6 +279,7 @@ void session::lose_server(health::life_sign seen)
     // We left it because it lost the role: that is no refusal, and nothing to look at again.
     if (std::exchange(o.role_gone, false))
         return member_.clear();
+    ++worker_.stats_of(*listener_).members[member_].failed;
     worker_.hint(listener_->cluster, member_, seen);
     listener_->members.note_failed(member_, std::chrono::steady_clock::now());
     if (std::exchange(o.server_silent, false))

@@ -28,6 +28,13 @@ void add(histogram& into, const histogram& from) noexcept
     into.sum += from.sum;
 }
 
+void add(recent_mean& into, const recent_mean& from) noexcept
+{
+    into.sum += from.sum;
+    into.count += from.count;
+    into.most = std::max(into.most, from.most);
+}
+
 template <class Value>
 void add(std::map<std::string, Value>& into, const std::map<std::string, Value>& from)
 {
@@ -43,6 +50,12 @@ void add(member_stats& into, const member_stats& from)
     add(into.bytes_in, from.bytes_in);
     add(into.bytes_out, from.bytes_out);
     add(into.connect_seconds, from.connect_seconds);
+    add(into.failed, from.failed);
+    add(into.retries, from.retries);
+    add(into.redispatches, from.redispatches);
+    add(into.wait_seconds, from.wait_seconds);
+    add(into.connecting_seconds, from.connecting_seconds);
+    add(into.total_seconds, from.total_seconds);
 }
 
 void add(listener_stats& into, const listener_stats& from)
@@ -62,6 +75,16 @@ void histogram::observe(double seconds) noexcept
 {
     ++counts[bucket_of(seconds)];
     sum += seconds;
+}
+
+void recent_mean::observe(double value) noexcept
+{
+    most = std::max(most, value);
+    if (count < window)
+        ++count;
+    else
+        sum -= sum / window;
+    sum += value;
 }
 
 void merge(worker_stats& into, const worker_stats& from)

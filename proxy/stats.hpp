@@ -26,6 +26,19 @@ struct histogram
     void observe(double seconds) noexcept;
 };
 
+// Of the last thousand or so, HAProxy's way: later ones push earlier ones out bit by bit.
+struct recent_mean
+{
+    static constexpr double window = 1024;
+
+    double sum = 0; // of `count` values
+    double count = 0;
+    double most = 0; // ever
+
+    void observe(double value) noexcept;
+    [[nodiscard]] double mean() const noexcept { return count > 0 ? sum / count : 0; }
+};
+
 struct member_stats
 {
     std::uint64_t sessions = 0;                     // now
@@ -34,6 +47,12 @@ struct member_stats
     std::uint64_t bytes_in = 0;                     // client to server
     std::uint64_t bytes_out = 0;
     histogram connect_seconds; // connects that succeeded
+    std::uint64_t failed = 0;  // not to be had when a client wanted it: refused, silent, not now
+    std::uint64_t retries = 0; // attempts for a client that was refused before
+    std::uint64_t redispatches = 0; // of these, those on another member than before
+    recent_mean wait_seconds;       // of sessions that reached it: held, connecting, all in all
+    recent_mean connecting_seconds;
+    recent_mean total_seconds;
 };
 
 struct listener_stats
@@ -58,7 +77,8 @@ void merge(worker_stats& into, const worker_stats& from);
 struct check_stats
 {
     std::map<std::array<std::string, 3>, std::uint64_t> checks;
-    std::map<std::string, histogram> seconds; // by source
+    std::map<std::string, histogram> seconds;   // by source
+    std::map<std::string, double> last_seconds; // the last request, by member
 };
 
 } // namespace rolegate::proxy

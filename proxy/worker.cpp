@@ -110,6 +110,7 @@ void worker::stop()
 void worker::start_session(unique_fd client, listener_state& l, const peer& from)
 {
     const auto id = ++started_ * workers_ + index_;
+    l.traffic.came(std::chrono::steady_clock::now());
     auto s = std::make_unique<session>(*this, l, id, std::move(client), from);
     waiting_.push_back(*s);
     auto& started = *s.release(); // owned by the list from here on; remove() deletes it

@@ -359,6 +359,7 @@ std::string status_json(const process_view& view)
     json::object all;
     all["version"] = view.version;
     all["shutting_down"] = view.shutting_down;
+    all["process"] = process_object(view);
     all["clusters"] = std::move(clusters);
     all["listeners"] = std::move(listeners);
     return as_text(all);

@@ -2,6 +2,7 @@
 #include "proxy/admin/routes.hpp"
 
 #include "proxy/admin/events_json.hpp"
+#include "proxy/admin/haproxy_csv.hpp"
 #include "proxy/admin/json.hpp"
 #include "proxy/admin/page.hpp"
 #include "proxy/admin/readiness.hpp"
@@ -27,6 +28,7 @@ constexpr const char* index_text =
     "/readyz                   200 while every listener has a member\n"
     "/readyz/LISTENER          the same for one listener\n"
     "/metrics                  Prometheus\n"
+    "/haproxy.csv              HAProxy's statistics, for its collectors; also /;csv\n"
     "/api/v1/status            clusters, members, listeners\n"
     "/api/v1/explain           every verdict and its evidence\n"
     "/api/v1/explain/LISTENER  the same for one listener\n"
@@ -136,7 +138,9 @@ response no_such_listener(std::string_view name)
 response answer(std::string_view method, std::string_view target, const process_view& view)
 {
     const auto path = target.substr(0, target.find('?'));
-    auto page = find_page(path, view);
+    // Whatever a collector calls HAProxy's page: "/;csv", "/haproxy?stats;csv;norefresh".
+    const bool csv = path == "/haproxy.csv" || target.find(";csv") != target.npos;
+    auto page = csv ? text(haproxy_csv(view)) : find_page(path, view);
     if (!page)
         return error(404, "no such path: " + printable(path));
     if (method != "GET" && method != "HEAD")

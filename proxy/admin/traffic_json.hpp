@@ -22,4 +22,7 @@ void add_traffic(
 // Of a listener, in all and by member.
 void add_traffic(boost::json::object& to, const process_view& view, const listener_view& l);
 
+// What is at the head of HAProxy's page: age, limits, and what is used of them.
+[[nodiscard]] boost::json::object process_object(const process_view& view);
+
 } // namespace rolegate::proxy::admin

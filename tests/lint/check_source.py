@@ -33,7 +33,7 @@ PURE = (
     "health/dcs/base64.*", "health/dcs/cluster_keys.*", "health/dcs/conn_url.*",
     "health/dcs/*_messages.*", "health/dcs/object_splitter.*",
     "proxy/handshake.*", "proxy/match.*", "proxy/role_history.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",
-    "proxy/address_range.*", "proxy/balance.*", "proxy/rebalance.*", "proxy/recent.*", "proxy/slowstart.*",
+    "proxy/address_range.*", "proxy/availability.*", "proxy/balance.*", "proxy/rate.*", "proxy/rebalance.*", "proxy/recent.*", "proxy/slowstart.*",
     "proxy/token_bucket.*", "proxy/waiting_line.*",
 )
 
@@ -58,14 +58,14 @@ VERSION = "proxy/cli/version.cpp"  # names the libraries it was built with
 THIRD_PARTY = (
     ("libpq", ("libpq-fe.h", "libpq/*", "postgresql/*"), ("health/sql_probe.cpp", VERSION)),
     ("yaml-cpp", ("yaml-cpp/*",), ("config/*.cpp",)),
-    ("prometheus", ("prometheus/*",), ("proxy/metrics.*",)),
+    ("prometheus", ("prometheus/*",), ("proxy/metrics.*", "proxy/metric_family.hpp", "proxy/process_metrics.*")),
     ("Beast", ("boost/beast.hpp", "boost/beast/*"),
      ("health/http_connection.*", "health/asio_impl.cpp", "proxy/admin/http_server.*",
       "proxy/cli/version.cpp")),
     ("OpenSSL", ("openssl/*", "boost/asio/ssl.hpp", "boost/asio/ssl/*", "boost/beast/ssl.hpp",
                  "boost/beast/ssl/*"),
      ("health/http_connection.*", "health/patroni/rest_poller.*", "health/dcs/follower.*",
-      "health/asio_impl.cpp", "proxy/tls_context.*", "proxy/tls_stream.*",
+      "health/asio_impl.cpp", "proxy/tls_context.*", "proxy/tls_stream.*", "proxy/certificate_ends.*",
       VERSION)),
     ("spdlog", ("spdlog/*",), ("proxy/log.*", VERSION)),
     ("CLI11", ("CLI/*",), ("proxy/cli/*",)),

@@ -110,6 +110,8 @@ BAD = [
     ("pure", "health/dcs/object_splitter.cpp", "#include <boost/asio/post.hpp>\n"),
     ("pure", "proxy/role_history.cpp", "#include <spdlog/spdlog.h>\n"),
     ("pure", "proxy/address_range.cpp", "#include <boost/asio/ip/address.hpp>\n"),
+    ("pure", "proxy/availability.cpp", '#include "proxy/cluster_record.hpp"\n'),
+    ("pure", "proxy/rate.cpp", "#include <boost/asio/steady_timer.hpp>\n"),
     ("pure", "proxy/token_bucket.cpp", "#include <boost/asio/steady_timer.hpp>\n"),
     ("pure", "proxy/recent.cpp", "#include <boost/asio/steady_timer.hpp>\n"),
     ("pure", "proxy/balance.cpp", '#include "proxy/worker.hpp"\n'),

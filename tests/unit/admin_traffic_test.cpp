@@ -10,6 +10,7 @@
 
 using namespace rolegate;
 using support::sample_view;
+using namespace std::chrono_literals;
 
 namespace
 {
@@ -97,6 +98,76 @@ TEST_CASE("a listener's counters, in all and by member")
     CHECK(first.at("connect_avg_ms").as_double() == doctest::Approx(0.7));
     CHECK(traffic.at("pg-3").at("sessions_total") == 0);
     CHECK(traffic.at("pg-3").at("connect_avg_ms").is_null());
+}
+
+TEST_CASE("peaks and changes, as HAProxy tells them")
+{
+    auto view = sample_view();
+    auto& counted = view.listeners[0].traffic;
+    counted.most_held = 17;
+    counted.all.most_sessions = 9;
+    counted.members["pg-1"].most_sessions = 8;
+    counted.members["pg-1"].sessions.note(view.now);
+    counted.members["pg-1"].last = view.now - 3s;
+    auto& services = view.clusters[0].services;
+    services[{"write", "pg-1"}] = {true, view.now - 60s, 2, 5s};
+    services[{"read", "pg-1"}] = {false, view.now - 30s, 1, 1s};
+    services[{"write", ""}] = {true, view.now - 70s, 1, 4s};
+
+    const auto o = listener_traffic(view);
+
+    CHECK(o.at("held_max") == 17);
+    CHECK(o.at("sessions_max") == 9);
+    CHECK(o.at("last_change_ms") == 70000);
+    CHECK(o.at("last_session_ms").is_null());
+    const auto& first = o.at("traffic").at("pg-1");
+    CHECK(first.at("sessions_max") == 8);
+    CHECK(first.at("rate_max") == 1);
+    CHECK(first.at("last_session_ms") == 3000);
+    CHECK(first.at("last_change_ms") == 60000);
+    CHECK(first.at("losses") == 2);
+    CHECK(first.at("downtime_ms") == 5000);
+    CHECK(o.at("traffic").at("pg-2").as_object().contains("last_change_ms") == false);
+    // Of a member the last change of all its listeners.
+    CHECK(member_traffic(view).at("last_change_ms") == 30000);
+}
+
+TEST_CASE("attempts that failed and were made again")
+{
+    auto view = sample_view();
+    auto& m = view.listeners[0].stats.members["pg-1"];
+    m.failed = 4;
+    m.retries = 3;
+    m.redispatches = 2;
+
+    const auto o = listener_traffic(view);
+
+    const auto& first = o.at("traffic").at("pg-1");
+    CHECK(first.at("failed") == 4);
+    CHECK(first.at("retries") == 3);
+    CHECK(first.at("redispatches") == 2);
+}
+
+TEST_CASE("the process: its age, its limits, what it uses")
+{
+    auto view = sample_view();
+    view.wall_clock = view.config_loaded + 90s;
+    view.maxconn = 5000;
+    view.certificates["/etc/rolegate.crt"] = view.wall_clock + 24h;
+    view.usage = {12, 1024, 7'000'000, 1.5, 1699999990.0};
+
+    const auto o = proxy::admin::process_object(view);
+
+    CHECK(o.at("uptime_ms") == 100000);
+    CHECK(o.at("config_age_ms") == 90000);
+    CHECK(o.at("config_reload_ok") == true);
+    CHECK(o.at("maxconn") == 5000);
+    CHECK(o.at("open_files") == 12);
+    CHECK(o.at("max_files") == 1024);
+    CHECK(o.at("resident_bytes") == 7'000'000);
+    CHECK(o.at("certificates_end_in_ms").at("/etc/rolegate.crt") == 86'400'000);
+    view.usage = {};
+    CHECK(proxy::admin::process_object(view).at("uptime_ms").is_null());
 }
 
 TEST_CASE("the status carries it all")

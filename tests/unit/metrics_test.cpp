@@ -120,6 +120,62 @@ TEST_CASE("the DCS and the lease are there when they are known")
     CHECK(text.find(left) == text.npos);
 }
 
+TEST_CASE("what the alerts need is there")
+{
+    auto view = sample_view();
+    view.listeners[1].paused = true;
+    view.listeners[0].stats.members["pg-1"].failed = 3;
+    view.config_reload_ok = false;
+    view.certificates["/etc/a.crt"] =
+        std::chrono::system_clock::time_point(std::chrono::seconds(1800000000));
+    view.usage.open_fds = 40;
+    view.usage.max_fds = 1024;
+    view.usage.resident_bytes = 14000000;
+    view.usage.cpu_seconds = 1.5;
+    view.usage.started = 1700000001;
+    const auto text = proxy::metrics_text(view);
+
+    for (const auto* line : {
+             R"(rolegate_cluster_has_primary{cluster="main"} 1)",
+             R"(rolegate_topology_stale{cluster="main"} 0)",
+             R"(rolegate_routable_members{listener="write"} 1)",
+             R"(rolegate_listener_paused{listener="write"} 0)",
+             R"(rolegate_listener_paused{listener="read"} 1)",
+             R"(rolegate_connect_failures_total{listener="write",member="pg-1"} 3)",
+             R"(rolegate_sessions_shutdown_total{listener="write",member="pg-1",reason="role_lost"} 0)",
+             R"(rolegate_config_reload_success 0)",
+             R"(rolegate_certificate_expiry_timestamp_seconds{file="/etc/a.crt"} 1800000000)",
+             "process_open_fds 40",
+             "process_max_fds 1024",
+             "process_resident_memory_bytes 14000000",
+             "process_cpu_seconds_total 1.5",
+             "process_start_time_seconds 1700000001",
+         })
+    {
+        CAPTURE(line);
+        CHECK(has_line(text, line));
+    }
+}
+
+TEST_CASE("a primary is missed where there could be one, and only there")
+{
+    const std::string name = R"(rolegate_cluster_has_primary{cluster="main"})";
+    auto t = sample_topology();
+    t.members[0].write.verdict = t.members[0].grants[0].verdict = health::admission::keep;
+    auto text = proxy::metrics_text(sample_view(t));
+    CHECK(has_line(text, name + " 0"));
+    CHECK(has_line(text, R"(rolegate_routable_members{listener="write"} 0)"));
+
+    t.standby_cluster = true;
+    text = proxy::metrics_text(sample_view(t));
+    CHECK(text.find(name) == text.npos);
+
+    t = sample_topology();
+    t.kind = health::cluster_kind::tcp;
+    text = proxy::metrics_text(sample_view(t));
+    CHECK(text.find(name) == text.npos);
+}
+
 TEST_CASE("a stale view routes nobody")
 {
     auto t = sample_topology();
@@ -129,6 +185,9 @@ TEST_CASE("a stale view routes nobody")
 
     CHECK(has_line(text, R"(rolegate_member_routable{listener="write",member="pg-1"} 0)"));
     CHECK(has_line(text, R"(rolegate_topology_age_seconds{cluster="main"} 11)"));
+    CHECK(has_line(text, R"(rolegate_topology_stale{cluster="main"} 1)"));
+    CHECK(has_line(text, R"(rolegate_routable_members{listener="write"} 0)"));
+    CHECK(has_line(text, R"(rolegate_cluster_has_primary{cluster="main"} 0)"));
 }
 
 TEST_CASE("a view that was never confirmed is infinitely old")

@@ -93,4 +93,28 @@ TEST_CASE("the workers' copies add up, whatever each of them has met")
     CHECK(sum[1].session_seconds.sum == 3);
 }
 
+TEST_CASE("of a mean early values fade, and workers' means add up")
+{
+    recent_mean a;
+    CHECK(a.mean() == 0);
+    a.observe(2);
+    a.observe(4);
+    CHECK(a.mean() == doctest::Approx(3));
+    for (int i = 0; i < 20000; ++i)
+        a.observe(10);
+    CHECK(a.mean() == doctest::Approx(10));
+
+    worker_stats all(1);
+    worker_stats one(1);
+    one[0].members["m"].total_seconds.observe(1);
+    one[0].members["m"].failed = 2;
+    merge(all, one);
+    one[0].members["m"].total_seconds.observe(4);
+    merge(all, one);
+    const auto& m = all[0].members["m"];
+    CHECK(m.total_seconds.mean() == doctest::Approx(2));
+    CHECK(m.total_seconds.most == 4);
+    CHECK(m.failed == 4);
+}
+
 TEST_SUITE_END();

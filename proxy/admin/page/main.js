@@ -74,6 +74,7 @@ function render() {
   byId("version").textContent = status.version;
   lay(byId("glance"), Object.entries(status.listeners).map(([name, l]) => tile(name, l, all)));
   lay(byId("troubles"), all.map((t, i) => h("li", {key: i + t.text, class: t.kind}, mark(t.kind, t.text))));
+  byId("process").textContent = processText(status.process);
   lay(byId("cluster-list"), Object.entries(status.clusters).map(([name, c]) => clusterCard(name, c, all)));
   lay(byId("listener-list"), Object.entries(status.listeners).map(([name, l]) => listenerCard(name, l, all)));
   lay(byId("event-list"), eventList((known.events && known.events.events) || []).filter(isShown));
@@ -98,6 +99,18 @@ function tile(name, l, all) {
       l.paused && "paused",
       isKnown(rateOf(name, null, "out")) && bytes("in"),
       isKnown(rateOf(name, null, "out")) && bytes("out"))));
+}
+
+// What HAProxy's page begins with.
+function processText(p) {
+  if (!p) return "";
+  const sessions = sum(Object.values(known.status.listeners).map(l => l.sessions + l.held));
+  return joined(
+    isKnown(p.uptime_ms) && `up for ${duration(p.uptime_ms)}`,
+    `configuration read ${duration(p.config_age_ms)} ago`,
+    `${count(sessions)} of ${plural(p.maxconn, "client")}`,
+    isKnown(p.open_files) && isKnown(p.max_files) && `${count(p.open_files)} of ${count(p.max_files)} open files`,
+    isKnown(p.resident_bytes) && `${size(p.resident_bytes)} of memory`);
 }
 
 function title(status, all) {
