@@ -21,10 +21,11 @@ function eventList(events) {
 }
 
 function eventItem(event) {
+  const word = event.kind === "lost" && !event.from ? "no primary yet" : eventWords[event.kind] || event.kind;
   return h("li", {key: String(event.id), class: "card event"},
     h("header", {},
       h("h3", {}, h("time", {datetime: event.at}, clock(event.at))),
-      mark(event.kind === "lost" ? "bad" : "ok", eventWords[event.kind] || event.kind),
+      mark(event.kind === "lost" ? "bad" : "ok", word),
       h("span", {class: "primary"}, event.cluster, ": ",
         event.from && event.from !== event.to ? event.from + " → " : null, orNobody(event.to, "nobody")),
       h("span", {class: "outage"}, outageText(event))),

@@ -19,7 +19,7 @@ const trafficColumns = [
   {id: "retries", title: "retries", group: "Errors", hint: "another attempt / on another member"},
   {id: "server", title: "server", group: "Errors", hint: "sessions that the server ended or reset"},
   {id: "client", title: "client", group: "Errors", hint: "sessions that the client reset"},
-  {id: "cut", title: "ended here", group: "Errors",
+  {id: "cut", title: "cut", group: "Errors",
    hint: "sessions that Rolegate ended: role lost, moved, drained, shut down"},
   {id: "weight", title: "weight", group: "Server", hint: "now, of the whole in a slow start"},
   {id: "connectTime", title: "connect", group: "Server", hint: "mean time of a TCP connect"},
