@@ -167,13 +167,6 @@ parsed_address parse_bind(std::string_view text)
         return parse_unix_bind(text.substr(unix_scheme.size()));
     if (text.starts_with('/'))
         return refuse("a unix socket is written unix:/PATH, got " + quoted(text));
-    return parse_tcp_bind(text);
-}
-
-parsed_address parse_tcp_bind(std::string_view text)
-{
-    if (text.starts_with(unix_scheme))
-        return refuse("'unix:' binds are not supported here by this version yet");
     const auto parts = split(text);
     if (!parts)
         return refuse("expected ADDR:PORT such as *:5432 or [::]:5432, got " + quoted(text));

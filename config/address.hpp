@@ -21,9 +21,7 @@ struct parsed_address
 
 // Where to listen: an IP address or "*". No names: what a name leads to may change, and a proxy
 // that starts on another address than yesterday is a riddle. Port 0: the kernel picks one.
-[[nodiscard]] parsed_address parse_tcp_bind(std::string_view text);
-
-// The same, or a unix socket: "unix:/PATH", or "unix:/DIRECTORY:PORT" with PostgreSQL's own name
+// Or a unix socket: "unix:/PATH", or "unix:/DIRECTORY:PORT" with PostgreSQL's own name
 // .s.PGSQL.PORT in that directory, where libpq looks for it.
 [[nodiscard]] parsed_address parse_bind(std::string_view text);
 

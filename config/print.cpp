@@ -22,6 +22,15 @@ std::string as_secret(std::string_view text)
     return text.empty() ? "\"\"" : "\"*****\"";
 }
 
+// As chmod takes it.
+std::string octal(unsigned mode)
+{
+    std::string digits;
+    for (; mode != 0; mode /= 8)
+        digits.insert(digits.begin(), static_cast<char>('0' + mode % 8));
+    return digits;
+}
+
 void print_dcs(yaml_writer& to, const dcs_settings& dcs)
 {
     to.line(2, "dcs");
@@ -211,6 +220,26 @@ void print_cluster(yaml_writer& to, const cluster_settings& cluster)
     print_members(to, cluster);
 }
 
+void print_admin(yaml_writer& to, const admin_settings& admin)
+{
+    to.line(0, "admin");
+    to.line(1, "bind", in_quotes(format_address(admin.bind)));
+    to.line(1, "mode", in_quotes(octal(admin.mode)));
+    if (admin.users.empty())
+        to.line(1, "users", "{}");
+    else
+        to.line(1, "users");
+    for (const auto& [name, password] : admin.users)
+        to.line(2, as_key(name), as_secret(password));
+    to.line(1, "require_user", word_of(user_rule_words, admin.require_user));
+    if (!admin.tls)
+        return to.comment(1, "tls: none");
+    to.line(1, "tls");
+    to.line(2, "cert", in_quotes(admin.tls->cert));
+    to.line(2, "key", in_quotes(admin.tls->key));
+    to.line(2, "ca", in_quotes(admin.tls->ca));
+}
+
 } // namespace
 
 std::string print(const settings& s)
@@ -222,8 +251,7 @@ std::string print(const settings& s)
     to.line(0, "listeners");
     for (const listener_settings& listener : s.listeners)
         print_listener(to, listener);
-    to.line(0, "admin");
-    to.line(1, "bind", in_quotes(format_address(s.admin.bind)));
+    print_admin(to, s.admin);
     to.line(0, "log");
     to.line(1, "level", word_of(log_level_words, s.level));
     to.line(1, "format", "text"); // no setting yet, since there is one choice

@@ -41,13 +41,6 @@ host_port read_address(
     return parsed.value.value_or(host_port{});
 }
 
-void read_admin(yaml_reader& in, const yaml_node& node, admin_settings& out)
-{
-    const auto read = [&](const yaml_node& v)
-    { out.bind = read_address(in, v, parse_tcp_bind, expected_bind); };
-    in.map(node, {{"bind", read}}, {"users", "tls"});
-}
-
 void read_log(yaml_reader& in, const yaml_node& node, log_level& out)
 {
     in.map(

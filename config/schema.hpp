@@ -63,6 +63,8 @@ void read_prefer(yaml_reader& in, const yaml_node& node, tag_map& out);
 
 [[nodiscard]] server_tls_settings read_server_tls(yaml_reader& in, const yaml_node& node);
 
+void read_admin(yaml_reader& in, const yaml_node& node, admin_settings& out);
+
 [[nodiscard]] host_port read_bind(yaml_reader& in, const yaml_node& node);
 
 [[nodiscard]] host_port read_member(yaml_reader& in, const yaml_node& node);

@@ -93,7 +93,7 @@ void add_listeners(load_result& out, const std::string& source, const bind_optio
     host_port read = in.take(bind_names[1], parse_bind(options.read_bind));
     out.value.listeners.push_back(make_listener("write", std::move(write), listener_role::primary));
     out.value.listeners.push_back(make_listener("read", std::move(read), listener_role::replica));
-    out.value.admin.bind = in.take(bind_names[2], parse_tcp_bind(options.admin_bind));
+    out.value.admin.bind = in.take(bind_names[2], parse_bind(options.admin_bind));
 
     // What the file would be told, the command line is told as well.
     for (const finding& f : validate(out.value))

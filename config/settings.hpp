@@ -5,18 +5,12 @@
 // type, so that every room may use it.
 #pragma once
 
+#include "config/admin_settings.hpp"
 #include "config/cluster_settings.hpp"
 #include "config/listener_settings.hpp"
 
 namespace rolegate::config
 {
-
-struct admin_settings
-{
-    host_port bind{"127.0.0.1", 7000};
-
-    friend bool operator==(const admin_settings&, const admin_settings&) = default;
-};
 
 enum class log_level
 {

@@ -89,6 +89,11 @@ inline constexpr std::array sslmode_words{
     word<sslmode>{"verify-full", sslmode::verify_full},
 };
 
+inline constexpr std::array user_rule_words{
+    word<user_rule>{"actions", user_rule::actions},
+    word<user_rule>{"all", user_rule::all},
+};
+
 // Every value has its word in the table.
 template <typename T, std::size_t N>
 [[nodiscard]] std::string word_of(const std::array<word<T>, N>& words, T value)

@@ -28,6 +28,10 @@ public:
     // Live traffic saw this of `member`: look again at once. Cheap to call often.
     virtual void hint(const std::string& member, life_sign seen) = 0;
 
+    // What an operator wants of the members, all of it: whoever is not named is ready. Decided at
+    // once, and told like any change.
+    virtual void obey(const operator_orders& orders) = 0;
+
     [[nodiscard]] virtual const topology_ptr& believed() const noexcept = 0;
 };
 

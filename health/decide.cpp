@@ -90,6 +90,7 @@ member base_of(const scene& s, const member* before, const listed_member* listed
     take_sources(s, m);
     if (s.rules.checks_members)
         take_check(m, s.seen.checks);
+    take_order(m, s.rules.orders);
     return m;
 }
 

@@ -27,6 +27,7 @@ struct policy
     bool fence_without_dcs = false; // on_dcs_loss: fence
     bool checks_members = false;    // `check`: over HTTP as well
     bool end_when_stale = false;    // on_stale: shutdown_sessions
+    operator_orders orders;         // by member
     std::vector<demand> demands;    // of the cluster's listeners, in the order of the configuration
 };
 

@@ -162,6 +162,15 @@ grant unless_check_failed(const member& m, grant g)
     return g;
 }
 
+// Whoever holds it back has a reason, and it is the first thing that people must be told. Where the
+// role is lost nothing is left to be held back.
+grant unless_ordered_away(const member& m, grant g)
+{
+    if (g.verdict != admission::closed && m.order.state != operator_state::ready)
+        g = {admission::keep, "operator", m.order.reason, g.preferred};
+    return g;
+}
+
 // --- all members of a listener ------------------------------------------------------------------
 
 // Patroni asks tags of everybody but of leaders as such.
@@ -173,7 +182,7 @@ grant grant_of(
     if (g.verdict == admission::open && !config::is_leader_only(d.role))
         g = tag_refusal(d, m).value_or(g);
     g.preferred = !d.prefer_tags.empty() && has_tags(m, d.prefer_tags);
-    return unless_check_failed(m, g);
+    return unless_ordered_away(m, unless_check_failed(m, g));
 }
 
 // The primary stands in while no replica is open, and keeps what it has got when one is again. A
@@ -184,6 +193,8 @@ void fall_back(topology& t, std::size_t index)
     { return m.grants[index].verdict == admission::open; };
     const auto is_unheard = [](const member& m)
     {
+        if (m.order.state != operator_state::ready)
+            return false;
         const bool unchecked =
             m.read.verdict == admission::open && m.check_text == "not checked" && !m.host.empty();
         return unchecked || std::string_view(m.read.rule) == "unheard";
@@ -203,6 +214,7 @@ void fall_back(topology& t, std::size_t index)
             );
         else
             g = {admission::keep, m.write.rule, m.write.reason};
+        g = unless_ordered_away(m, g);
     }
 }
 

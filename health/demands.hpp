@@ -24,7 +24,8 @@ struct demand
 // was known of lag before is taken from `before`.
 //
 // Losing the role closes a member. Tags, lag, the kind of replication and a check over HTTP that
-// fails only keep it from new sessions. A limit on what is not known is not met.
+// fails only keep it from new sessions, and so does an operator's order: it outweighs all but the
+// loss of the role. A limit on what is not known is not met.
 void grant_demands(
     topology& t, const topology& before, const std::vector<demand>& demands, time_point now
 );

@@ -2,11 +2,13 @@
 #include "health/http_connection.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
@@ -30,6 +32,8 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
+using any_protocol = asio::generic::stream_protocol;
+using any_stream = beast::basic_stream<any_protocol>;
 using milliseconds = std::chrono::milliseconds;
 
 constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
@@ -39,6 +43,15 @@ std::string failed(const char* step, const error_code& ec)
     if (ec == beast::error::timeout)
         return std::string(step) + ": timed out";
     return std::string(step) + ": " + ec.message();
+}
+
+std::pair<any_protocol::endpoint, error_code> endpoint_of(const http_target& to)
+{
+    error_code ec;
+    if (to.address.starts_with('/'))
+        return {asio::local::stream_protocol::endpoint(to.address), ec};
+    const auto address = asio::ip::make_address(to.address, ec);
+    return {asio::ip::tcp::endpoint(address, to.port), ec};
 }
 
 http_answer no_answer(std::string why)
@@ -97,7 +110,7 @@ struct http_connection::streams
 {
     explicit streams(const asio::any_io_executor& ex) : executor(ex) {}
 
-    [[nodiscard]] beast::tcp_stream* lowest()
+    [[nodiscard]] any_stream* lowest()
     {
         if (tls)
             return &tls->next_layer();
@@ -112,8 +125,8 @@ struct http_connection::streams
 
     asio::awaitable<std::string> parse_until(bool (*enough)(const parser&), parser& p);
 
-    std::optional<beast::tcp_stream> plain;
-    std::optional<beast::ssl_stream<beast::tcp_stream>> tls;
+    std::optional<any_stream> plain;
+    std::optional<beast::ssl_stream<any_stream>> tls;
     std::string unread; // came behind the last answer
     std::optional<parser> endless;
     std::array<char, 16384> room{};
@@ -192,13 +205,11 @@ asio::awaitable<std::string> http_connection::open(http_target to, milliseconds 
     s.unread.clear();
     s.host = to.host;
 
-    error_code ec;
-    const auto address = asio::ip::make_address(to.address, ec);
+    const auto [endpoint, ec] = endpoint_of(to);
     if (ec)
         co_return failed("address", ec);
     s.plain.emplace(s.executor);
     s.plain->expires_after(timeout); // one deadline for both steps
-    const asio::ip::tcp::endpoint endpoint(address, to.port);
     auto [connect_ec] = co_await s.plain->async_connect(endpoint, nothrow);
     if (connect_ec)
         co_return failed("connect", connect_ec);
@@ -238,7 +249,7 @@ void http_connection::close() noexcept
     if (!lowest)
         return;
     error_code ignored;
-    lowest->socket().shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+    lowest->socket().shutdown(asio::socket_base::shutdown_both, ignored);
     lowest->cancel();
 }
 

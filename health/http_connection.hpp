@@ -21,7 +21,7 @@ namespace rolegate::health
 
 struct http_target
 {
-    std::string address; // numeric, what to connect to
+    std::string address; // numeric, what to connect to; or the path of a unix socket
     std::uint16_t port = 0;
     std::string host;                         // for the Host header, SNI and the certificate's name
     boost::asio::ssl::context* tls = nullptr; // nullptr: plain HTTP

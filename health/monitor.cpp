@@ -160,6 +160,14 @@ void monitor::stop()
     wake_.cancel();
 }
 
+void monitor::obey(const operator_orders& orders)
+{
+    if (policy_.orders == orders)
+        return;
+    policy_.orders = orders;
+    believe(clock::now());
+}
+
 void monitor::hint(const std::string& member, life_sign seen)
 {
     const auto now = clock::now();

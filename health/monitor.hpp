@@ -45,6 +45,7 @@ public:
     void stop() override;
 
     void hint(const std::string& member, life_sign seen) override;
+    void obey(const operator_orders& orders) override;
 
     [[nodiscard]] const topology_ptr& believed() const noexcept override { return believed_; }
 
@@ -68,7 +69,7 @@ private:
 
     boost::asio::io_context& control_;
     const config::cluster_settings settings_;
-    const policy policy_;
+    policy policy_;
     observer& observer_;
     name_cache names_;
     boost::asio::steady_timer wake_;

@@ -39,6 +39,12 @@ void take_check(member& m, const check_reports& known)
     m.check_failed = report.passed ? "" : "over HTTP " + report.reason;
 }
 
+void take_order(member& m, const operator_orders& orders)
+{
+    const auto found = orders.find(m.name);
+    m.order = found == orders.end() ? operator_order{} : found->second;
+}
+
 void close_unreachable(grant& g, const member& m)
 {
     if (g.verdict != admission::open || (!m.address.empty() && m.port != 0))

@@ -17,10 +17,13 @@ namespace rolegate::health
 // Where `m.host` is now; what is not resolved yet stays as it was.
 void take_addresses(member& m, const std::map<std::string, address_list>& known);
 
-// An open verdict needs somewhere to go.
 // What the additional check of this member says. One that was never checked does not pass.
 void take_check(member& m, const check_reports& known);
 
+// What an operator wants of it; ready where nothing was said.
+void take_order(member& m, const operator_orders& orders);
+
+// An open verdict needs somewhere to go.
 void close_unreachable(grant& g, const member& m);
 
 // A member that newly comes in must follow the present timeline: an old primary that returns may

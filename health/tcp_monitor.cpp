@@ -2,6 +2,7 @@
 #include "health/tcp_monitor.hpp"
 
 #include "health/address.hpp"
+#include "health/restrain.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -88,6 +89,18 @@ void tcp_monitor::hint(const std::string& member, life_sign seen)
     const auto* m = next_.find(member);
     if (m && seen == life_sign::refused)
         checks_[static_cast<std::size_t>(m - next_.members.data())]->doubt();
+}
+
+void tcp_monitor::obey(const operator_orders& orders)
+{
+    for (auto& m : next_.members)
+        take_order(m, orders);
+    const auto same = [](const member& a, const member& b) { return a.order == b.order; };
+    if (std::ranges::equal(next_.members, believed_->members, same))
+        return;
+    ++next_.generation;
+    next_.cause = cause_of_change(*believed_, next_);
+    publish(true, clock::now());
 }
 
 // --- what a check has taught -------------------------------------------------------------------

@@ -34,6 +34,7 @@ public:
     void stop() override;
 
     void hint(const std::string& member, life_sign seen) override;
+    void obey(const operator_orders& orders) override;
 
     [[nodiscard]] const topology_ptr& believed() const noexcept override { return believed_; }
 

@@ -86,6 +86,20 @@ const char* to_string(cluster_kind k) noexcept
     return "patroni";
 }
 
+const char* to_string(operator_state s) noexcept
+{
+    switch (s)
+    {
+    case operator_state::ready:
+        break;
+    case operator_state::drain:
+        return "drain";
+    case operator_state::maint:
+        return "maint";
+    }
+    return "ready";
+}
+
 const member* topology::find(std::string_view name) const noexcept
 {
     const auto it = std::ranges::find(members, name, &member::name);
@@ -115,7 +129,7 @@ bool same_member(const member& a, const member& b) noexcept
     return a.name == b.name && a.host == b.host && a.port == b.port && a.address == b.address &&
            a.other_addresses == b.other_addresses && a.role == b.role && a.state == b.state &&
            a.timeline == b.timeline && a.listed == b.listed && a.sync == b.sync &&
-           a.tags == b.tags && a.replication_state == b.replication_state &&
+           a.tags == b.tags && a.replication_state == b.replication_state && a.order == b.order &&
            same_grant(a.write, b.write) && same_grant(a.read, b.read) &&
            std::ranges::equal(a.grants, b.grants, same_grant);
 }
@@ -208,6 +222,13 @@ void append_fact_changes(std::string& text, const member& was, const member& is)
         append(text, is.name + " is " + is.replication_state);
     if (was.tags != is.tags)
         append(text, is.name + " has other tags");
+    if (was.order != is.order)
+        append(
+            text,
+            is.name + (is.order.state == operator_state::ready
+                           ? " ready again by an operator's order"
+                           : " " + is.order.reason)
+        );
 }
 
 void append_member_change(

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "health/member.hpp"
+#include "health/operator_order.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -69,6 +70,7 @@ struct member
     time_point listed_seen{};  // when it was last listed
     std::string check_text;    // of its additional check, as HAProxy says it; "" = there is none
     std::string check_failed;  // why it gets no new sessions by that; "" = it may
+    operator_order order;      // what an operator wants of it
     grant write;               // as the primary
     grant read;                // as a replica
     std::vector<grant> grants; // for each listener of the cluster, see demands.hpp
@@ -126,6 +128,7 @@ enum class cluster_kind
 };
 
 [[nodiscard]] const char* to_string(cluster_kind k) noexcept;
+[[nodiscard]] const char* to_string(operator_state s) noexcept;
 
 struct topology
 {

@@ -3,6 +3,7 @@
 
 #include "config/sharing.hpp"
 #include "proxy/descriptors.hpp"
+#include "proxy/route.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -132,6 +133,24 @@ bool front::pause(std::string_view listener, bool paused)
     return true;
 }
 
+std::vector<std::string> front::names() const
+{
+    std::vector<std::string> out;
+    for (const auto& state : states_)
+        out.push_back(state.settings.name);
+    return out;
+}
+
+std::vector<std::string> front::deserted(const health::topology& t) const
+{
+    std::vector<std::string> names;
+    const auto now = health::clock::now();
+    for (const auto& state : states_)
+        if (state.settings.cluster == t.cluster && !has_open_member(state.to, t, now))
+            names.push_back(state.settings.name);
+    return names;
+}
+
 void front::begin_shutdown()
 {
     for (auto& l : listeners_)
@@ -155,7 +174,7 @@ void front::stop()
 // --- asked of the workers ----------------------------------------------------------------------
 
 // On the worker's thread; the answer is taken on the caller's.
-template <class T> asio::awaitable<T> front::ask(worker& w, T (worker::*what)() const)
+template <class T> asio::awaitable<T> front::ask(worker& w, const std::function<T(worker&)>& what)
 {
     const auto ours = co_await asio::this_coro::executor;
     asio::steady_timer answered(ours, asio::steady_timer::time_point::max());
@@ -166,7 +185,7 @@ template <class T> asio::awaitable<T> front::ask(worker& w, T (worker::*what)() 
         {
             try
             {
-                answer.emplace((w.*what)());
+                answer.emplace(what(w));
             }
             catch (...)
             {
@@ -183,21 +202,43 @@ template <class T> asio::awaitable<T> front::ask(worker& w, T (worker::*what)() 
 
 asio::awaitable<std::size_t> front::sessions_left()
 {
+    const std::function<std::size_t(worker&)> count = &worker::sessions;
     std::size_t left = 0;
     for (auto& w : workers_)
-        left += co_await ask(*w, &worker::sessions);
+        left += co_await ask(*w, count);
     co_return left;
 }
 
 asio::awaitable<worker_stats> front::stats()
 {
+    const std::function<worker_stats(worker&)> counters = &worker::stats;
     worker_stats sum(states_.size());
     for (auto& w : workers_)
     {
-        const auto copy = co_await ask(*w, &worker::stats);
+        const auto copy = co_await ask(*w, counters);
         merge(sum, copy);
     }
     co_return sum;
+}
+
+// The worker that has made the number keeps the session.
+asio::awaitable<bool> front::kill(std::uint64_t session)
+{
+    const std::function<bool(worker&)> end = [session](worker& w) { return w.kill(session); };
+    const bool found = co_await ask(*workers_[session % workers_.size()], end);
+    co_return found;
+}
+
+asio::awaitable<session_list> front::sessions(const session_query& q)
+{
+    const std::function<session_list(worker&)> list = [q](worker& w) { return w.list(q); };
+    session_list all;
+    for (auto& w : workers_)
+    {
+        auto of_worker = co_await ask(*w, list);
+        merge(all, std::move(of_worker), q.limit);
+    }
+    co_return all;
 }
 
 } // namespace rolegate::proxy

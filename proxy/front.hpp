@@ -11,6 +11,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,6 +39,15 @@ public:
 
     // Holds the new clients of a listener, or lets them in again. False: there is none.
     [[nodiscard]] bool pause(std::string_view listener, bool paused);
+
+    // Politely. False: no session has this number.
+    [[nodiscard]] boost::asio::awaitable<bool> kill(std::uint64_t session);
+    [[nodiscard]] boost::asio::awaitable<session_list> sessions(const session_query& q);
+
+    [[nodiscard]] std::vector<std::string> names() const; // of the listeners
+
+    // Names of the listeners before this cluster that lead to nobody now.
+    [[nodiscard]] std::vector<std::string> deserted(const health::topology& t) const;
 
     void begin_shutdown(); // no new clients; sessions end when they are idle
     void cut_all();
@@ -71,7 +81,8 @@ private:
         worker_observer& observer
     );
 
-    template <class T> static boost::asio::awaitable<T> ask(worker& w, T (worker::*what)() const);
+    template <class T>
+    static boost::asio::awaitable<T> ask(worker& w, const std::function<T(worker&)>& what);
 
     process_state process_;
     std::deque<listener_state> states_; // addresses stay

@@ -61,10 +61,11 @@ sockaddr_un address_of(const std::string& path)
     return address;
 }
 
-// Left behind by a process that was killed. One that somebody listens on is not touched, even when
-// its owner is too busy to accept.
-void remove_dead_socket(const sockaddr_un& address)
+} // namespace
+
+void remove_dead_socket(const std::string& path)
 {
+    const auto address = address_of(path);
     struct stat found
     {
     };
@@ -75,8 +76,6 @@ void remove_dead_socket(const sockaddr_un& address)
     if (::connect(probe.get(), to, sizeof address) != 0 && errno == ECONNREFUSED)
         ::unlink(address.sun_path);
 }
-
-} // namespace
 
 std::string text_of(const config::host_port& bind)
 {
@@ -111,7 +110,7 @@ void listening_socket::bind_unix(const config::host_port& bind)
 {
     unix_ = true;
     const auto address = address_of(bind.host);
-    remove_dead_socket(address);
+    remove_dead_socket(bind.host);
     fd_ = make_socket(AF_UNIX);
     check(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address));
     path_ = bind.host;

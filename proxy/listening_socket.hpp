@@ -79,6 +79,11 @@ private:
     bool unix_ = false;
 };
 
+// The file of a unix socket that a process which was killed has left behind. One that somebody
+// listens on is not touched, even when its owner is too busy to accept. Throws
+// boost::system::system_error.
+void remove_dead_socket(const std::string& path);
+
 // As the log and errors call an address that is bound.
 [[nodiscard]] std::string text_of(const config::host_port& bind);
 

@@ -19,22 +19,28 @@ add_custom_command(
 # Pure: what operators and their tools are shown.
 add_library(proxy_pages STATIC
     ${PROJECT_BINARY_DIR}/generated/rolegate_page.cpp
+    admin/access.cpp
+    admin/basic_auth.cpp
     admin/events_json.cpp
     admin/haproxy_csv.cpp
     admin/haproxy_member.cpp
     admin/haproxy_row.cpp
     admin/json.cpp
     admin/operation.cpp
+    admin/password.cpp
     admin/readiness.cpp
     admin/routes.cpp
+    admin/sessions_json.cpp
     admin/traffic_json.cpp
+    cli/colour.cpp
     cli/format.cpp
     cli/json_text.cpp
+    cli/operations.cpp
     cli/table.cpp
     metrics.cpp
     process_metrics.cpp
     stats.cpp)
-target_link_libraries(proxy_pages PUBLIC proxy_core PRIVATE PkgConfig::PROMETHEUS)
+target_link_libraries(proxy_pages PUBLIC proxy_core config PRIVATE PkgConfig::PROMETHEUS crypt)
 
 # What workers share: no I/O, only locks.
 add_library(proxy_shared STATIC
@@ -46,7 +52,12 @@ add_library(proxy_shared STATIC
 target_link_libraries(proxy_shared PUBLIC proxy_core pgwire settings Threads::Threads)
 
 add_library(proxy STATIC
+    admin/answers.cpp
+    admin/authenticator.cpp
+    admin/doorway.cpp
     admin/http_server.cpp
+    admin/operator_desk.cpp
+    admin/shared_view.cpp
     buffer_pool.cpp
     cancel.cpp
     certificate_ends.cpp
@@ -68,13 +79,15 @@ add_library(proxy STATIC
     session.cpp
     session_client.cpp
     session_events.cpp
+    session_operator.cpp
     session_server.cpp
     session_server_tls.cpp
     tls_context.cpp
     tls_stream.cpp
     transport.cpp
     worker.cpp
-    worker_moves.cpp)
+    worker_moves.cpp
+    worker_sessions.cpp)
 target_precompile_headers(proxy REUSE_FROM asio_impl)
 target_include_directories(proxy PUBLIC ${PROJECT_BINARY_DIR}/generated)
 target_link_libraries(proxy

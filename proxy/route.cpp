@@ -32,6 +32,12 @@ bool may_stay(destination to, const health::topology& t, std::string_view member
     return grant_for(to, *m).verdict != admission::closed;
 }
 
+bool must_leave(const health::topology& t, std::string_view member) noexcept
+{
+    const auto* m = t.find(member);
+    return m && m->order.state == health::operator_state::maint;
+}
+
 const health::member* relieved_member(destination to, const health::topology& t) noexcept
 {
     const auto found = std::ranges::find_if(

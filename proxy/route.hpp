@@ -31,6 +31,9 @@ struct destination
 [[nodiscard]] bool
 may_stay(destination to, const health::topology& t, std::string_view member) noexcept;
 
+// Is its member in maintenance, so that the session is to end when it can without harm?
+[[nodiscard]] bool must_leave(const health::topology& t, std::string_view member) noexcept;
+
 // The member that stood in for others of the role and need not any more; nullptr: there is none.
 [[nodiscard]] const health::member*
 relieved_member(destination to, const health::topology& t) noexcept;

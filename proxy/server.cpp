@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/server.hpp"
 
+#include "config/print.hpp"
 #include "health/cluster_monitor.hpp"
 #include "health/http_connection.hpp"
 #include "proxy/admin/http_server.hpp"
+#include "proxy/admin/operator_desk.hpp"
 #include "proxy/cluster_record.hpp"
 #include "proxy/descriptors.hpp"
 #include "proxy/front.hpp"
@@ -56,7 +58,8 @@ private:
     void begin_shutdown();
     asio::awaitable<void> drain();
     asio::awaitable<process_view> gather();
-    admin::response operate(const admin::operation& o);
+    admin::http_sources sources();
+    admin::operator_desk::means means();
     void stop();
 
     [[nodiscard]] std::vector<health::demand> demands_on(const std::string& cluster) const;
@@ -74,6 +77,7 @@ private:
     std::vector<health::topology_ptr> told_; // by cluster, as of its last change
     role_history history_;
     std::optional<front> front_;
+    admin::operator_desk desk_;
     admin::http_server admin_;
     bool reload_ok_ = true; // the last one
     bool shutting_down_ = false;
@@ -81,13 +85,8 @@ private:
 };
 
 server::server(const config::settings& settings)
-    : settings_(settings), records_(settings.clusters.size()),
-      admin_(
-          control_,
-          settings.admin.bind,
-          [this] { return gather(); },
-          [this](const admin::operation& o) { return operate(o); }
-      )
+    : settings_(settings), records_(settings.clusters.size()), desk_(means()),
+      admin_(control_, settings.admin, sources())
 {
     for (const auto& c : settings_.clusters)
         monitors_.push_back(health::make_monitor(control_, c, demands_on(c.name), *this));
@@ -104,6 +103,7 @@ void server::reload_tls()
         certificates_ = read_certificate_ends(settings_);
         loaded_ = std::chrono::system_clock::now();
         reload_ok_ = true;
+        admin_.use(settings_.admin);
         log::line(log_level::info, "tls_reloaded")
             .text("text", "certificates are read again; other settings need a restart");
     }
@@ -322,13 +322,27 @@ asio::awaitable<process_view> server::gather()
     co_return v;
 }
 
-admin::response server::operate(const admin::operation& o)
+admin::http_sources server::sources()
 {
-    const bool pause = o.kind == admin::operation::what::pause;
-    if (!front_->pause(o.listener, pause))
-        return admin::no_such_listener(o.listener);
-    log::line(log_level::info, pause ? "paused" : "resumed").add("listener", o.listener);
-    return admin::done(o);
+    return {
+        [this] { return gather(); },
+        [this](const session_query& q) { return front_->sessions(q); },
+        [this](admin::operation o) { return desk_.operate(std::move(o)); },
+        [this] { return config::print(settings_); }};
+}
+
+admin::operator_desk::means server::means()
+{
+    const auto beliefs = [this]
+    {
+        std::vector<health::topology_ptr> all;
+        for (const auto& m : monitors_)
+            all.push_back(m->believed());
+        return all;
+    };
+    const auto obey = [this](const std::string& cluster, const health::operator_orders& orders)
+    { monitors_[cluster_index(cluster)]->obey(orders); };
+    return {[this]() -> front& { return *front_; }, beliefs, obey};
 }
 
 } // namespace
@@ -364,6 +378,7 @@ std::vector<std::string> unusable_files(const config::settings& settings)
             found.push_back(where + e.what());
         }
     };
+    attempt("", [&settings] { return admin::make_tls(settings.admin.tls); });
     for (const auto& l : settings.listeners)
         attempt("", [&l] { return make_tls_contexts(l); });
     for (const auto& c : settings.clusters)

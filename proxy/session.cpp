@@ -186,6 +186,7 @@ asio::awaitable<bool> session::start_up()
     auto& startup = opening_->startup;
     const auto packet = opening_->hands.packet();
     startup.assign(packet.begin(), packet.end());
+    names_.remember(startup);
     if (l.application_name_add_host)
         startup = pgwire::with_application_name_host(startup, peer_.text());
 

@@ -3,16 +3,18 @@
 // One client's life. session.cpp tells it in order: first packet, a server found (or waited for),
 // the first answer, the relay, the end. session_client.cpp is about the client before that,
 // session_server.cpp about the way to a server, session_server_tls.cpp about TLS on it,
-// session_events.cpp about what comes from outside.
+// session_events.cpp about what comes from outside, session_operator.cpp about operators.
 // Everything runs on one worker's thread; the worker owns the session and calls it about what it
 // cannot see itself.
 #pragma once
 
 #include "health/topology.hpp"
+#include "proxy/client_names.hpp"
 #include "proxy/listener_state.hpp"
 #include "proxy/opening.hpp"
 #include "proxy/peer.hpp"
 #include "proxy/relay.hpp"
+#include "proxy/session_list.hpp"
 #include "proxy/stats.hpp"
 #include "proxy/termination.hpp"
 #include "proxy/transport.hpp"
@@ -49,11 +51,8 @@ public:
     // was ended.
     bool on_topology();
 
-    // Its cluster's view is stale, and sessions are to end with it.
-    void on_stale();
-
-    // Held no longer, perhaps: the door says it is this one's turn.
-    void on_wake();
+    void on_stale(); // the view of its cluster, and sessions are to end with it
+    void on_wake();  // held no longer, perhaps: the door says it is this one's turn
 
     // About ten times a second while the session is in the worker's list of those that wait.
     void on_sweep(time_point now);
@@ -65,15 +64,15 @@ public:
     void on_client_gone(time_point now);
     [[nodiscard]] int watched_client() noexcept;
 
-    // To end for this reason when it is idle, and at the end of a transaction; at the deadline at
-    // the latest, if there is one.
+    // To end for this reason when it is idle or its transaction ends, at the deadline at the
+    // latest.
     void leave_when_idle(errc why, std::optional<time_point> deadline);
 
     // Another member should serve it: ends it for that if it is idle now, as far as can be seen.
     bool move_on();
 
-    // End now, whatever is under way.
-    void end(errc why);
+    void end(errc why); // now, whatever is under way
+    void kill();        // with the message that is on its way: an operator wants it
 
     // Its first packet has been awaited for long enough: somebody else gets the place, at once.
     void give_up_handshake();
@@ -83,6 +82,9 @@ public:
 
     [[nodiscard]] const listener_state& listener() const noexcept { return *listener_; }
     [[nodiscard]] const std::string& member() const noexcept { return member_; }
+
+    [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+    [[nodiscard]] session_row describe() const;
 
     // What has passed so far, while the session is not counted as ended yet.
     void add_live_bytes(member_stats& to) const;
@@ -151,6 +153,8 @@ private:
     void on_backend_key(pgwire::bytes key) override;
     void on_idle() override;
     void end_at_boundary(errc why);
+    void obey_maintenance(bool must_go);
+    [[nodiscard]] const char* state_text() const noexcept;
     void try_to_leave(time_point now);
     void on_peer_fin_due();
     void finish();
@@ -168,6 +172,7 @@ private:
     transport client_;
     transport server_;
     peer peer_;
+    client_names names_;
     hold::visit visit_;
     cancel_keys::entry cancel_key_;
 

@@ -64,9 +64,13 @@ bool session::on_topology()
 {
     const auto t = worker_.believed(listener_->cluster);
     const bool lost = !member_.empty() && !may_stay(listener_->to, *t, member_);
+    const bool must_go = !member_.empty() && must_leave(*t, member_);
     if (relay_)
     {
-        if (!lost || why_ != errc::none)
+        if (why_ != errc::none)
+            return false;
+        obey_maintenance(must_go);
+        if (!lost)
             return false;
         switch (listener_->settings.on_marked_down)
         {
@@ -84,7 +88,7 @@ bool session::on_topology()
         }
     }
     // Still opening: nothing of that server has reached the client, so another one is found.
-    if (opening_ && lost && server_.is_open())
+    if (opening_ && (lost || must_go) && server_.is_open())
     {
         opening_->role_gone = true;
         server_.close();
@@ -315,8 +319,9 @@ void session::record_end()
     if (phase_ == phase::handshake && info(why_).who == side::client &&
         (in > 0 || why_ != errc::client_gone))
         ++stats.handshake_rejects[info(why_).word];
-    if (phase_ == phase::data && (why_ == errc::role_lost || why_ == errc::moved ||
-                                  why_ == errc::view_lost || why_ == errc::shutting_down))
+    if (phase_ == phase::data &&
+        (why_ == errc::role_lost || why_ == errc::moved || why_ == errc::view_lost ||
+         why_ == errc::maintenance || why_ == errc::killed || why_ == errc::shutting_down))
         ++member.shut_down[info(why_).word];
 
     // A probe that connects and closes is no session worth a line.

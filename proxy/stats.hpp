@@ -43,7 +43,7 @@ struct member_stats
 {
     std::uint64_t sessions = 0;                     // now
     std::map<std::string, std::uint64_t> ended;     // by termination state
-    std::map<std::string, std::uint64_t> shut_down; // by reason: role_lost|view_lost|shutting_down
+    std::map<std::string, std::uint64_t> shut_down; // by reason: an errc's word
     std::uint64_t bytes_in = 0;                     // client to server
     std::uint64_t bytes_out = 0;
     histogram connect_seconds; // connects that succeeded

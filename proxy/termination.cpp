@@ -44,9 +44,11 @@ char who(errc why)
     case errc::role_lost:
     case errc::moved:
     case errc::view_lost:
+    case errc::maintenance:
         return 'D';
     case errc::internal:
         return 'I';
+    case errc::killed:
     case errc::shutting_down:
         break;
     }
@@ -74,7 +76,8 @@ char where_letter(phase where)
 std::string termination(errc why, phase where)
 {
     // HAProxy says "D-" of a session that it shut because the server went down.
-    const bool shut_down = why == errc::role_lost || why == errc::moved || why == errc::view_lost;
+    const bool shut_down = why == errc::role_lost || why == errc::moved || why == errc::view_lost ||
+                           why == errc::maintenance;
     const bool finished = why == errc::none || (shut_down && where == phase::data);
     return {who(why), finished ? '-' : where_letter(where)};
 }

@@ -10,6 +10,7 @@
 #include "proxy/listener_tls.hpp"
 #include "proxy/recent.hpp"
 #include "proxy/session.hpp"
+#include "proxy/session_list.hpp"
 #include "proxy/token_bucket.hpp"
 #include "proxy/worker_observer.hpp"
 
@@ -58,6 +59,12 @@ public:
 
     [[nodiscard]] worker_stats stats() const; // a copy, with what live sessions have passed so far
     [[nodiscard]] std::size_t sessions() const;
+
+    // Those that match, at most as many as asked for, and how many there are.
+    [[nodiscard]] session_list list(const session_query& q) const;
+
+    // Politely. False: no session has this number.
+    bool kill(std::uint64_t id);
 
     void start_session(unique_fd client, listener_state& l, const peer& from);
     void remove(session& s);
@@ -114,7 +121,7 @@ public:
     );
 
 private:
-    using session_list =
+    using listed_sessions =
         boost::intrusive::list<session, boost::intrusive::constant_time_size<false>>;
 
     using opening_list =
@@ -132,7 +139,7 @@ private:
 
     // `act` may move the session to the other list, but not destroy it: destruction follows from a
     // later turn of the loop.
-    template <class Do> static void for_each_session(session_list& list, Do act)
+    template <class Do> static void for_each_session(listed_sessions& list, Do act)
     {
         for (auto it = list.begin(); it != list.end();)
         {
@@ -155,8 +162,8 @@ private:
     worker_stats stats_;
     buffer_pool buffers_;
     opening_list in_handshake_; // oldest first
-    session_list waiting_;
-    session_list relaying_;
+    listed_sessions waiting_;
+    listed_sessions relaying_;
     std::vector<pollfd> polled_; // reused by every sweep
     std::vector<session*> polled_session_;
     std::vector<listener*> doors_;                            // that are kept here

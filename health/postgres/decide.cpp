@@ -31,6 +31,7 @@ member base_of(const scene& s, const testimony& t)
     m.sql_error = t.said.error;
     if (s.rules.checks_members)
         take_check(m, s.seen.checks);
+    take_order(m, s.rules.orders);
     m.state = member_state::unknown;
     m.state_text = t.state == hearing::unheard ? "" : "silent";
     if (!t.said.word)

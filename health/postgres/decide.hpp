@@ -27,6 +27,7 @@ struct policy
     bool end_when_stale = false; // on_stale: shutdown_sessions
     bool checks_members = false; // `check`: over HTTP as well
     unsigned rise = 1;           // for people only: evidence has counted
+    operator_orders orders;      // by member
     std::vector<demand> demands; // of the cluster's listeners, in the order of the configuration
 };
 

@@ -41,6 +41,7 @@ public:
     void stop() override;
 
     void hint(const std::string& member, life_sign seen) override;
+    void obey(const operator_orders& orders) override;
 
     [[nodiscard]] const topology_ptr& believed() const noexcept override { return believed_; }
 
@@ -65,7 +66,7 @@ private:
     boost::asio::io_context& control_;
     const std::string cluster_;
     const config::postgres_settings settings_;
-    const policy policy_;
+    policy policy_;
     const counts limits_;
     observer& observer_;
     name_cache names_;

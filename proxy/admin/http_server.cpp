@@ -5,17 +5,20 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 
-#include <sstream>
+#include <algorithm>
+#include <exception>
+#include <utility>
 
 namespace rolegate::proxy::admin
 {
@@ -26,7 +29,8 @@ namespace
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
-using asio::ip::tcp;
+using protocol = asio::generic::stream_protocol;
+using any_stream = beast::basic_stream<protocol>;
 using boost::system::error_code;
 using namespace std::chrono_literals;
 
@@ -40,20 +44,8 @@ constexpr auto accept_pause = 100ms;
 constexpr auto linger = 1s;
 constexpr std::size_t linger_chunk = 4096;
 
-tcp::endpoint endpoint_of(asio::io_context& control, const config::host_port& bind)
-{
-    if (bind.host == "*")
-        return {tcp::v4(), bind.port};
-    error_code ec;
-    const auto address = asio::ip::make_address(bind.host, ec);
-    if (!ec)
-        return {address, bind.port};
-    // A name such as "localhost", at start-up: it may block.
-    tcp::resolver resolver(control);
-    return resolver.resolve(bind.host, std::to_string(bind.port), tcp::resolver::passive)
-        .begin()
-        ->endpoint();
-}
+// An answer that is not taken for so long may be given up for others.
+constexpr auto slow_reader = 1s;
 
 // What a request that could not be read deserves; 0 = close without an answer.
 int status_of_error(error_code ec)
@@ -93,11 +85,14 @@ template <class Body> void fill(http::response<Body>& out, const response& from,
         out.set("Content-Security-Policy", from.policy);
     if (from.status == 405)
         out.set(http::field::allow, from.allow);
+    if (!from.authenticate.empty())
+        out.set(http::field::www_authenticate, from.authenticate);
     out.keep_alive(x.keep_alive);
     out.content_length(from.body.size());
 }
 
-asio::awaitable<error_code> send(beast::tcp_stream& stream, response& from, const exchange& x)
+template <class Stream>
+asio::awaitable<error_code> send(Stream& stream, response& from, const exchange& x)
 {
     if (x.head)
     {
@@ -113,10 +108,10 @@ asio::awaitable<error_code> send(beast::tcp_stream& stream, response& from, cons
     co_return ec;
 }
 
-asio::awaitable<void> close_politely(beast::tcp_stream& stream, beast::flat_buffer& buffer)
+asio::awaitable<void> close_politely(any_stream& stream, beast::flat_buffer& buffer)
 {
     error_code ignored;
-    stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    stream.socket().shutdown(any_socket::shutdown_send, ignored);
     stream.expires_after(linger);
     for (;;)
     {
@@ -128,23 +123,51 @@ asio::awaitable<void> close_politely(beast::tcp_stream& stream, beast::flat_buff
     }
 }
 
+std::string_view view_of(beast::string_view s)
+{
+    return {s.data(), s.size()};
+}
+
 } // namespace
+
+struct http_server::connection
+{
+    enum class stage
+    {
+        waiting, // for a request, or for TLS
+        working, // on the answer
+        sending,
+    };
+
+    explicit connection(any_socket socket) : stream(std::move(socket)) {}
+
+    void enter(stage next)
+    {
+        is = next;
+        since = std::chrono::steady_clock::now();
+    }
+
+    void drop()
+    {
+        is = stage::working; // nobody drops it again
+        error_code ignored;
+        stream.socket().close(ignored);
+    }
+
+    any_stream stream;
+    stage is = stage::waiting;
+    std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
+};
 
 http_server::http_server(
     asio::io_context& control,
-    const config::host_port& bind,
-    view_source view,
-    operator_function operate,
+    const config::admin_settings& settings,
+    http_sources from,
     const http_limits& limits
 )
-    : control_(control), acceptor_(control), bind_(bind), view_(std::move(view)),
-      operate_(std::move(operate)), limits_(limits)
+    : control_(control), door_(control, settings), limits_(limits), tls_(make_tls(settings.tls)),
+      answers_(control, settings, std::move(from))
 {
-    const auto at = endpoint_of(control, bind);
-    acceptor_.open(at.protocol());
-    acceptor_.set_option(tcp::acceptor::reuse_address(true));
-    acceptor_.bind(at);
-    acceptor_.listen();
 }
 
 void http_server::start()
@@ -160,28 +183,29 @@ void http_server::start()
     );
 }
 
+void http_server::use(const config::admin_settings& settings)
+{
+    tls_ = make_tls(settings.tls);
+    answers_.use(settings);
+}
+
 void http_server::stop()
 {
     stopped_ = true;
-    error_code ignored;
-    acceptor_.close(ignored);
-    for (auto* socket : waiting_)
-        socket->close(ignored);
+    door_.close();
+    for (auto* c : connections_)
+        if (c->is == connection::stage::waiting)
+            c->drop();
 }
 
-std::string http_server::bound() const
-{
-    std::ostringstream out;
-    out << acceptor_.local_endpoint();
-    return out.str();
-}
+// --- connections -------------------------------------------------------------------------------
 
 asio::awaitable<void> http_server::accept_loop()
 {
     while (!stopped_)
     {
-        tcp::socket socket(control_);
-        const auto [ec] = co_await acceptor_.async_accept(socket, nothrow);
+        any_socket socket(control_);
+        const auto [ec] = co_await door_.acceptor().async_accept(socket, nothrow);
         if (stopped_)
             co_return;
         if (ec)
@@ -190,15 +214,13 @@ asio::awaitable<void> http_server::accept_loop()
             co_await pause.async_wait(nothrow);
             continue;
         }
-        if (connections_ >= limits_.connections)
+        if (!make_room())
             continue;
-        ++connections_;
         asio::co_spawn(
             control_,
             serve(std::move(socket)),
-            [this](std::exception_ptr e)
+            [](std::exception_ptr e)
             {
-                --connections_;
                 if (e)
                     std::rethrow_exception(e);
             }
@@ -206,22 +228,78 @@ asio::awaitable<void> http_server::accept_loop()
     }
 }
 
-asio::awaitable<void> http_server::serve(tcp::socket socket)
+// Whoever has kept us waiting for longest goes, so that many who say nothing keep nobody out.
+// False: all are being answered.
+bool http_server::make_room()
 {
-    beast::tcp_stream stream(std::move(socket));
+    if (connections_.size() < limits_.connections)
+        return true;
+    const auto now = std::chrono::steady_clock::now();
+    connection* idlest = nullptr;
+    for (auto* c : connections_)
+    {
+        const bool slow = c->is == connection::stage::sending && now - c->since > slow_reader;
+        if ((slow || c->is == connection::stage::waiting) && (!idlest || c->since < idlest->since))
+            idlest = c;
+    }
+    if (!idlest)
+        return false;
+    connections_.remove(idlest);
+    idlest->drop();
+    return true;
+}
+
+// Listed without a guard: frames may be destroyed with the io_context, after the server.
+asio::awaitable<void> http_server::serve(any_socket socket)
+{
+    connection c(std::move(socket));
+    connections_.push_back(&c);
+    std::exception_ptr failed;
+    try
+    {
+        co_await meet(c);
+    }
+    catch (...)
+    {
+        failed = std::current_exception();
+    }
+    connections_.remove(&c);
+    if (failed)
+        std::rethrow_exception(failed);
+}
+
+asio::awaitable<void> http_server::meet(connection& c)
+{
+    const auto tls = tls_;
+    if (!tls)
+    {
+        co_await converse(c.stream, c, false);
+        co_return;
+    }
+    asio::ssl::stream<any_stream&> stream(c.stream, *tls);
+    c.stream.expires_after(limits_.exchange);
+    const auto [ec] = co_await stream.async_handshake(asio::ssl::stream_base::server, nothrow);
+    if (ec)
+        co_return;
+    co_await converse(stream, c, true);
+}
+
+template <class Stream>
+asio::awaitable<void> http_server::converse(Stream& stream, connection& c, bool tls)
+{
     beast::flat_buffer buffer;
     exchange x;
     x.keep_alive = true;
+    const auto from = address_of(c.stream.socket());
     while (x.keep_alive && !stopped_) // it may stop while we send
     {
         http::request_parser<http::string_body> parser;
         parser.header_limit(limits_.header_bytes);
         parser.body_limit(limits_.body_bytes);
-        stream.expires_after(limits_.exchange);
-        // Not by a guard: frames may be destroyed with the io_context, after the server.
-        waiting_.insert(&stream.socket());
+        c.stream.expires_after(limits_.exchange);
+        c.enter(connection::stage::waiting);
         const auto [read_error, n] = co_await http::async_read(stream, buffer, parser, nothrow);
-        waiting_.erase(&stream.socket());
+        c.enter(connection::stage::working);
         if (read_error)
         {
             const auto status = status_of_error(read_error);
@@ -229,53 +307,41 @@ asio::awaitable<void> http_server::serve(tcp::socket socket)
                 co_return;
             x = {};
             auto refusal = error_response(status);
+            c.enter(connection::stage::sending);
             const auto write_error = co_await send(stream, refusal, x);
             if (!write_error)
-                co_await close_politely(stream, buffer);
+                co_await close_politely(c.stream, buffer);
             co_return;
         }
 
-        const auto& request = parser.get();
-        const auto method = request.method_string();
-        const auto target = request.target();
-        const auto origin = request[http::field::origin];
-        x.version = request.version();
-        x.head = request.method() == http::verb::head;
-        auto page = co_await answer_for(
-            std::string_view(method.data(), method.size()),
-            std::string_view(target.data(), target.size()),
-            std::string_view(origin.data(), origin.size())
-        );
-        x.keep_alive = request.keep_alive() && !stopped_;
+        auto& got = parser.get();
+        http_question r;
+        r.method = view_of(got.method_string());
+        r.target = view_of(got.target());
+        r.host = view_of(got[http::field::host]);
+        r.origin = view_of(got[http::field::origin]);
+        r.authorization = view_of(got[http::field::authorization]);
+        r.body = std::move(got.body());
+        r.from = from;
+        r.tls = tls;
+        r.from_page = view_of(got["X-Requested-With"]) == "rolegate-page";
+        x.version = got.version();
+        x.head = got.method() == http::verb::head;
+        const bool goes_on = got.keep_alive();
+        auto page = co_await answers_.answer(std::move(r));
+        x.keep_alive = goes_on && !stopped_;
+        c.stream.expires_after(limits_.exchange);
+        c.enter(connection::stage::sending);
         const auto write_error = co_await send(stream, page, x);
         if (write_error)
             co_return;
     }
-    co_await close_politely(stream, buffer);
-}
-
-// A fault of ours while a page is made must not end the proxy.
-asio::awaitable<response>
-http_server::answer_for(std::string_view method, std::string_view target, std::string_view origin)
-{
-    try
+    if constexpr (!std::is_same_v<Stream, any_stream>)
     {
-        // Whether the process lives must not depend on workers that are busy.
-        if (target == "/livez")
-            co_return answer(method, target, {});
-        if (const auto asked = find_operation(target))
-        {
-            auto refused = refuse_operation(method, origin, bind_);
-            co_return refused ? *std::move(refused) : operate_(*asked);
-        }
-        const auto view = co_await view_();
-        co_return answer(method, target, view);
+        c.stream.expires_after(linger);
+        co_await stream.async_shutdown(nothrow);
     }
-    catch (const std::exception& e)
-    {
-        const std::string what = std::string("internal error: ") + e.what();
-        co_return response{500, "application/json", error_json(what)};
-    }
+    co_await close_politely(c.stream, buffer);
 }
 
 } // namespace rolegate::proxy::admin

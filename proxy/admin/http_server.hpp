@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: PostgreSQL
 //
 // HTTP for operators, on the control thread. Slow, hostile and many clients are bounded: the
-// number of connections, the size of a request, the time for a whole exchange.
+// number of connections, the size of a request, the time for a whole exchange, the work that it
+// causes.
 #pragma once
 
 #include "config/settings.hpp"
-#include "proxy/admin/operation.hpp"
+#include "proxy/admin/answers.hpp"
+#include "proxy/admin/doorway.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 
 #include <chrono>
 #include <cstddef>
-#include <functional>
-#include <set>
+#include <list>
+#include <memory>
 #include <string>
 
 namespace rolegate::proxy::admin
@@ -22,7 +22,7 @@ namespace rolegate::proxy::admin
 
 struct http_limits
 {
-    std::size_t connections = 64; // one more is closed at once
+    std::size_t connections = 64; // one more takes the place of whoever keeps us waiting longest
     std::uint32_t header_bytes = 8 * 1024;
     std::uint64_t body_bytes = 64 * 1024;
     std::chrono::milliseconds exchange{10000}; // waiting for a request included
@@ -32,44 +32,44 @@ struct http_limits
 class http_server
 {
 public:
-    // Gathers what the pages show; awaited once a request.
-    using view_source = std::function<boost::asio::awaitable<process_view>()>;
-
-    // Does it, for somebody who may.
-    using operator_function = std::function<response(const operation&)>;
-
-    // Binds at once; throws boost::system::system_error when the address is taken.
+    // Binds at once; throws boost::system::system_error when the address is taken, and
+    // std::runtime_error when a file cannot be used.
     http_server(
         boost::asio::io_context& control,
-        const config::host_port& bind,
-        view_source view,
-        operator_function operate,
+        const config::admin_settings& settings,
+        http_sources from,
         const http_limits& limits = {}
     );
 
     void start();
+
+    // Other users, rules and certificates for requests to come; `bind` and `mode` stay. Throws
+    // std::runtime_error when a file cannot be used; then nothing has changed.
+    void use(const config::admin_settings& settings);
 
     // Closes the listening socket and the connections that wait for a request. Those with an
     // answer under way end with it.
     void stop();
 
     // "127.0.0.1:7000"
-    [[nodiscard]] std::string bound() const;
+    [[nodiscard]] const std::string& bound() const noexcept { return door_.bound(); }
 
 private:
+    struct connection;
+
     boost::asio::awaitable<void> accept_loop();
-    boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket);
-    boost::asio::awaitable<response>
-    answer_for(std::string_view method, std::string_view target, std::string_view origin);
+    bool make_room();
+    boost::asio::awaitable<void> serve(any_socket socket);
+    boost::asio::awaitable<void> meet(connection& c);
+    template <class Stream>
+    boost::asio::awaitable<void> converse(Stream& stream, connection& c, bool tls);
 
     boost::asio::io_context& control_;
-    boost::asio::ip::tcp::acceptor acceptor_;
-    const config::host_port bind_;
-    view_source view_;
-    operator_function operate_;
+    doorway door_;
     http_limits limits_;
-    std::size_t connections_ = 0;
-    std::set<boost::asio::ip::tcp::socket*> waiting_; // for a request
+    std::shared_ptr<boost::asio::ssl::context> tls_; // nullptr: plain HTTP
+    answers answers_;
+    std::list<connection*> connections_; // in the order of their coming
     bool stopped_ = false;
 };
 

@@ -145,8 +145,9 @@ bool is_routable(const health::topology& t, const health::grant& g, time_point n
 json::object status_of(const process_view& view, const health::topology& t, const health::member& m)
 {
     json::object routable;
-    routable["write"] = is_routable(t, m.write, view.now);
-    routable["read"] = is_routable(t, m.read, view.now);
+    const bool wanted = m.order.state == health::operator_state::ready;
+    routable["write"] = wanted && is_routable(t, m.write, view.now);
+    routable["read"] = wanted && is_routable(t, m.read, view.now);
 
     json::object o;
     o["name"] = m.name;
@@ -158,6 +159,7 @@ json::object status_of(const process_view& view, const health::topology& t, cons
     o["timeline"] = or_null(m.timeline);
     o["lag_bytes"] = or_null(m.lag_bytes);
     o["listed"] = m.listed;
+    o["operator_state"] = health::to_string(m.order.state);
     o["routable"] = std::move(routable);
     o["sessions"] = sessions_on(view, t.cluster, m.name);
     o["reason"] = reason_of(t, m, view.now);
@@ -385,9 +387,9 @@ std::string explain_json(const process_view& view, std::string_view only)
     return as_text(all);
 }
 
-std::string paused_json(std::string_view listener, bool paused)
+std::string config_json(std::string_view yaml)
 {
-    return as_text({{"listener", listener}, {"paused", paused}});
+    return as_text({{"yaml", yaml}});
 }
 
 std::string error_json(std::string_view text)

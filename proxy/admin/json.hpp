@@ -16,8 +16,8 @@ namespace rolegate::proxy::admin
 // Every verdict with its rule, reason and evidence; for one listener when `only` is not empty.
 [[nodiscard]] std::string explain_json(const process_view& view, std::string_view only);
 
-// {"listener": NAME, "paused": BOOL}
-[[nodiscard]] std::string paused_json(std::string_view listener, bool paused);
+// {"yaml": text}
+[[nodiscard]] std::string config_json(std::string_view yaml);
 
 // {"error": text}
 [[nodiscard]] std::string error_json(std::string_view text);

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/admin/operation.hpp"
 
-#include "proxy/address_range.hpp"
+#include "config/suggest.hpp"
 #include "proxy/admin/json.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/url/pct_string_view.hpp>
+
+#include <charconv>
 
 namespace rolegate::proxy::admin
 {
@@ -10,19 +17,49 @@ namespace rolegate::proxy::admin
 namespace
 {
 
-constexpr std::string_view listeners = "/api/v1/listeners/";
+namespace json = boost::json;
+using health::operator_state;
+
+constexpr std::string_view root = "/api/v1/";
+constexpr operator_state all_states[] = {
+    operator_state::ready, operator_state::drain, operator_state::maint};
 
 response error(int status, const std::string& what)
 {
     return {status, "application/json", error_json(what)};
 }
 
-bool is_loopback(const std::string& host)
+// "a/b%2Fc" is "a" and "b/c". Nothing where a part is empty or cannot be decoded.
+std::vector<std::string> parts_of(std::string_view path)
 {
-    static const address_range v4(config::network{"127.0.0.0", 8});
-    static const address_range v6(config::network{"::1", 128});
-    const auto address = parse_client_address(host);
-    return host == "localhost" || (address && (v4.contains(*address) || v6.contains(*address)));
+    std::vector<std::string> parts;
+    for (;;)
+    {
+        const auto slash = path.find('/');
+        const auto text = boost::urls::make_pct_string_view(path.substr(0, slash));
+        if (!text || text->empty())
+            return {};
+        parts.push_back(text->decode());
+        if (slash == std::string_view::npos)
+            return parts;
+        path.remove_prefix(slash + 1);
+    }
+}
+
+std::optional<std::uint64_t> number_of(const std::string& text)
+{
+    std::uint64_t number = 0;
+    const auto* end = text.data() + text.size();
+    const auto [at, ec] = std::from_chars(text.data(), end, number);
+    return ec == std::errc() && at == end ? std::optional(number) : std::nullopt;
+}
+
+std::optional<operator_state> state_of(std::string_view word)
+{
+    for (const auto s : all_states)
+        if (word == health::to_string(s))
+            return s;
+    return std::nullopt;
 }
 
 } // namespace
@@ -30,40 +67,78 @@ bool is_loopback(const std::string& host)
 std::optional<operation> find_operation(std::string_view target)
 {
     const auto path = target.substr(0, target.find('?'));
-    if (!path.starts_with(listeners))
+    if (!path.starts_with(root))
         return std::nullopt;
-    const auto rest = path.substr(listeners.size());
-    const auto slash = rest.find('/');
-    if (slash == 0 || slash == std::string_view::npos)
-        return std::nullopt;
-    const auto verb = rest.substr(slash + 1);
-    if (verb != "pause" && verb != "resume")
-        return std::nullopt;
-    return operation{
-        verb == "pause" ? operation::what::pause : operation::what::resume,
-        std::string(rest.substr(0, slash))};
-}
-
-std::optional<response>
-refuse_operation(std::string_view method, std::string_view origin, const config::host_port& bound)
-{
-    if (method != "POST")
+    const auto parts = parts_of(path.substr(root.size()));
+    operation o;
+    if (parts.size() == 3 && parts[0] == "listeners" &&
+        (parts[2] == "pause" || parts[2] == "resume"))
     {
-        auto r = error(405, "only POST is allowed here");
-        r.allow = "POST";
-        return r;
+        o.kind = parts[2] == "pause" ? operation::what::pause : operation::what::resume;
+        o.listener = parts[1];
+        return o;
     }
-    if (!is_loopback(bound.host))
-        return error(403, "operations need 'admin.bind' on a loopback address");
-    if (!origin.empty())
-        return error(403, "operations are not for web pages");
+    if (parts.size() == 4 && parts[0] == "members" && parts[3] == "state")
+    {
+        o.kind = operation::what::set_state;
+        o.cluster = parts[1];
+        o.member = parts[2];
+        return o;
+    }
+    if (parts.size() == 3 && parts[0] == "sessions" && parts[2] == "kill")
+    {
+        const auto id = number_of(parts[1]);
+        o.kind = operation::what::kill;
+        o.session = id.value_or(0);
+        return id ? std::optional(o) : std::nullopt;
+    }
     return std::nullopt;
 }
 
-response done(const operation& o)
+std::optional<response> read_body(operation& o, std::string_view body)
 {
-    const bool pause = o.kind == operation::what::pause;
-    return {200, "application/json", paused_json(o.listener, pause)};
+    if (o.kind != operation::what::set_state)
+        return std::nullopt;
+    const std::string expected = R"(expected {"state": "ready"}, "drain" or "maint")";
+    boost::system::error_code ec;
+    const auto value = json::parse(body, ec);
+    const auto* object = ec ? nullptr : value.if_object();
+    const auto* word = object ? object->if_contains("state") : nullptr;
+    if (!word || !word->is_string())
+        return error(400, expected);
+    const auto& text = word->get_string();
+    const auto state = state_of({text.data(), text.size()});
+    if (!state)
+        return error(
+            400,
+            expected + config::did_you_mean({text.data(), text.size()}, {"ready", "drain", "maint"})
+        );
+    o.state = *state;
+    return std::nullopt;
+}
+
+response done(const operation& o, const std::vector<std::string>& warnings)
+{
+    json::object said;
+    switch (o.kind)
+    {
+    case operation::what::pause:
+    case operation::what::resume:
+        said["listener"] = o.listener;
+        said["paused"] = o.kind == operation::what::pause;
+        break;
+    case operation::what::set_state:
+        said["cluster"] = o.cluster;
+        said["member"] = o.member;
+        said["state"] = health::to_string(o.state);
+        said["warnings"] = json::array(warnings.begin(), warnings.end());
+        break;
+    case operation::what::kill:
+        said["session"] = o.session;
+        said["killed"] = true;
+        break;
+    }
+    return {200, "application/json", json::serialize(said) + "\n"};
 }
 
 } // namespace rolegate::proxy::admin

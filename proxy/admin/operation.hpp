@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// What an operator may ask for with a POST: which operation, and who may. Pure.
+// What an operator may ask for with a POST, and how the answer reads. Pure.
 #pragma once
 
-#include "config/places.hpp"
+#include "health/topology.hpp"
 #include "proxy/admin/routes.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rolegate::proxy::admin
 {
@@ -17,21 +19,28 @@ struct operation
 {
     enum class what
     {
-        pause,  // hold new clients of a listener at the door
-        resume, // let them in again
+        pause,     // hold new clients of a listener at the door
+        resume,    // let them in again
+        set_state, // of a member: ready, drain, maint
+        kill,      // a session
     };
     what kind = what::pause;
     std::string listener;
+    std::string cluster;
+    std::string member;
+    health::operator_state state = health::operator_state::ready;
+    std::uint64_t session = 0;
+    std::string who; // "" = somebody without a name
 };
 
-// POST /api/v1/listeners/NAME/pause, .../resume. nullopt: the path names no operation.
+// POST /api/v1/listeners/NAME/pause and .../resume, /api/v1/members/CLUSTER/MEMBER/state,
+// /api/v1/sessions/ID/kill. nullopt: the path names no operation.
 [[nodiscard]] std::optional<operation> find_operation(std::string_view target);
 
-// Why it must not be done; nullopt: it may be. Whoever reaches a port that is bound to this host
-// alone is trusted, but not a web page in a browser there, which tells where it is from (`origin`).
-[[nodiscard]] std::optional<response>
-refuse_operation(std::string_view method, std::string_view origin, const config::host_port& bound);
+// What only the body says: {"state": "drain"}. The answer when it is wrong; nullopt: it is right.
+[[nodiscard]] std::optional<response> read_body(operation& o, std::string_view body);
 
-[[nodiscard]] response done(const operation& o);
+// {"cluster": ..., "member": ..., "state": ..., "warnings": [...]} and the like.
+[[nodiscard]] response done(const operation& o, const std::vector<std::string>& warnings = {});
 
 } // namespace rolegate::proxy::admin

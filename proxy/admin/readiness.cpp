@@ -112,6 +112,8 @@ std::string reason_of(const health::topology& t, const health::member& m, health
 {
     if (t.stale(now))
         return stale_text(t, now);
+    if (m.order.state != health::operator_state::ready)
+        return m.order.reason;
     if (m.write.verdict == admission::open)
         return m.write.reason;
     if (m.read.verdict == admission::open)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/admin/routes.hpp"
 
+#include "config/suggest.hpp"
 #include "proxy/admin/events_json.hpp"
 #include "proxy/admin/haproxy_csv.hpp"
 #include "proxy/admin/json.hpp"
@@ -32,7 +33,14 @@ constexpr const char* index_text =
     "/api/v1/status            clusters, members, listeners\n"
     "/api/v1/explain           every verdict and its evidence\n"
     "/api/v1/explain/LISTENER  the same for one listener\n"
-    "/api/v1/events            the last role changes, step by step\n";
+    "/api/v1/events            the last role changes, step by step\n"
+    "/api/v1/sessions          ?listener=NAME&member=NAME&limit=N\n"
+    "/api/v1/config            the configuration with every default\n"
+    "/api/v1/user              who asks, and whether operations are for him\n"
+    "\n"
+    "POST /api/v1/members/CLUSTER/MEMBER/state  {\"state\": \"ready\"}, \"drain\" or \"maint\"\n"
+    "POST /api/v1/listeners/LISTENER/pause      and .../resume\n"
+    "POST /api/v1/sessions/ID/kill\n";
 
 response text(std::string body)
 {
@@ -75,6 +83,14 @@ const listener_view* find_listener(const process_view& view, std::string_view na
         if (l.settings.name == name)
             return &l;
     return nullptr;
+}
+
+std::vector<std::string> names_of(const process_view& view)
+{
+    std::vector<std::string> names;
+    for (const auto& l : view.listeners)
+        names.push_back(l.settings.name);
+    return names;
 }
 
 response readyz(const process_view& view, std::string_view only)
@@ -121,18 +137,26 @@ std::optional<response> find_page(std::string_view path, const process_view& vie
     if (path == "/api/v1/events")
         return json(200, events_json(view));
     if (const auto name = name_behind(path, "/readyz/"))
-        return find_listener(view, *name) ? readyz(view, *name) : no_such_listener(*name);
+        return find_listener(view, *name) ? readyz(view, *name)
+                                          : no_such_listener(*name, names_of(view));
     if (const auto name = name_behind(path, "/api/v1/explain/"))
         return find_listener(view, *name) ? json(200, explain_json(view, *name))
-                                          : no_such_listener(*name);
+                                          : no_such_listener(*name, names_of(view));
     return std::nullopt;
 }
 
 } // namespace
 
-response no_such_listener(std::string_view name)
+response
+no_such(const std::string& what, std::string_view name, const std::vector<std::string>& known)
 {
-    return error(404, "no listener is named '" + printable(name) + "'");
+    const auto shown = printable(name);
+    return error(404, "no " + what + " '" + shown + "'" + config::did_you_mean(shown, known));
+}
+
+response no_such_listener(std::string_view name, const std::vector<std::string>& known)
+{
+    return no_such("listener is named", name, known);
 }
 
 response answer(std::string_view method, std::string_view target, const process_view& view)

@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rolegate::proxy::admin
 {
@@ -18,9 +19,14 @@ struct response
     std::string body;
     std::string allow = "GET, HEAD"; // told with status 405
     std::string policy{};            // Content-Security-Policy; "" = none is told
+    std::string authenticate{};      // how to say who one is, with status 401; "" = not told
 };
 
-[[nodiscard]] response no_such_listener(std::string_view name);
+// 404: "no WHAT 'NAME'", and the one that was probably meant of those there are.
+[[nodiscard]] response
+no_such(const std::string& what, std::string_view name, const std::vector<std::string>& known);
+[[nodiscard]] response
+no_such_listener(std::string_view name, const std::vector<std::string>& known);
 
 [[nodiscard]] response
 answer(std::string_view method, std::string_view target, const process_view& view);

@@ -5,6 +5,8 @@
 #include "config/patroni_yaml.hpp"
 #include "config/print.hpp"
 #include "config/seeds.hpp"
+#include "config/text_file.hpp"
+#include "proxy/cli/operations.hpp"
 #include "proxy/cli/table.hpp"
 #include "proxy/cli/version.hpp"
 #include "proxy/cli/watch.hpp"
@@ -40,8 +42,12 @@ struct source
 struct arguments
 {
     source from;
-    std::string admin = "http://127.0.0.1:7000";
-    std::string listener; // explain: "" = all
+    admin_address admin = "http://127.0.0.1:7000";
+    std::string listener; // explain, sessions: "" = all
+    std::string member;   // set-member: CLUSTER/MEMBER
+    std::string state;
+    std::vector<std::string> sessions; // by id
+    std::size_t limit = 1000;
     bool print = false;
     bool json = false;
     bool watch = false;
@@ -81,12 +87,31 @@ void add_source(CLI::App& command, source& to)
     add_bind("--admin-bind", to.seeds.binds.admin_bind, "Status, metrics and API");
 }
 
-void add_admin(CLI::App& command, std::string& url)
+void add_admin(CLI::App& command, admin_address& to)
 {
-    command.add_option("-a,--admin", url, "Admin HTTP of the proxy to ask")
+    command
+        .add_option(
+            "-a,--admin",
+            to.url,
+            "Admin HTTP of the proxy to ask: http://[USER[:PASSWORD]@]HOST:PORT, https://..., or "
+            "unix:/PATH"
+        )
         ->type_name("URL")
         ->envname("ROLEGATE_ADMIN")
         ->capture_default_str();
+    command.add_option("--ca", to.ca, "Whom to trust with https://, instead of the system's store")
+        ->type_name("FILE");
+    command.add_flag("--insecure", to.insecure, "Any certificate will do");
+    const auto read_password = [&to](const std::string& path)
+    {
+        auto line = config::read_first_line(path);
+        to.password = line.value.value_or("");
+        return line.error;
+    };
+    command.add_option("--password-file", "The password of the URL's user, in its first line")
+        ->type_name("FILE")
+        ->envname("ROLEGATE_ADMIN_PASSWORD_FILE")
+        ->check(read_password);
 }
 
 bool has_source(const CLI::App& command, const source& from)
@@ -153,7 +178,8 @@ int check(const arguments& args)
 
 int status(const arguments& args)
 {
-    const query q{args.admin, "/api/v1/status", args.json ? nullptr : status_table};
+    query q{args.admin, "/api/v1/status", args.json ? nullptr : status_table};
+    q.colours = true;
     return args.watch ? watch(q) : show(q);
 }
 
@@ -172,6 +198,48 @@ int operate(const arguments& args, const char* verb)
 {
     const query q{args.admin, "/api/v1/listeners/" + args.listener + "/" + verb, nullptr, true};
     return show(q);
+}
+
+int sessions(const arguments& args)
+{
+    auto path = "/api/v1/sessions?limit=" + std::to_string(args.limit);
+    if (!args.listener.empty())
+        path += "&listener=" + as_path_part(args.listener);
+    if (!args.member.empty())
+        path += "&member=" + as_path_part(args.member);
+    return show({args.admin, path, args.json ? nullptr : sessions_table});
+}
+
+// All of them, also when one is not there any more.
+int kill(const arguments& args)
+{
+    int result = ok;
+    for (const auto& id : args.sessions)
+        result = std::max(
+            result, show({args.admin, "/api/v1/sessions/" + id + "/kill", order_text, true})
+        );
+    return result;
+}
+
+int set_member(const arguments& args)
+{
+    const auto slash = args.member.find('/'); // no cluster has one in its name
+    const auto path = "/api/v1/members/" + as_path_part(args.member.substr(0, slash)) + "/" +
+                      as_path_part(args.member.substr(slash + 1)) + "/state";
+    return show({args.admin, path, order_text, true, R"({"state": ")" + args.state + R"("})"});
+}
+
+std::string bad_session_id(const std::string& id)
+{
+    const auto digit = [](unsigned char c) { return std::isdigit(c) != 0; };
+    return std::ranges::all_of(id, digit) ? "" : "not the number of a session: " + id;
+}
+
+std::string bad_member(const std::string& name)
+{
+    const auto slash = name.find('/');
+    const bool good = slash != std::string::npos && slash > 0 && slash + 1 < name.size();
+    return good ? "" : "not CLUSTER/MEMBER: " + name;
 }
 
 // The proxy's rule for names (config/reference.yaml): whatever else would spoil the request.
@@ -225,6 +293,35 @@ int run_command(int argc, char** argv)
     auto* pause_it = add_operation("pause", "Hold a listener's new clients at the door");
     auto* resume_it = add_operation("resume", "Let them in again");
 
+    auto* sessions_it = app.add_subcommand("sessions", "Sessions of a running proxy");
+    sessions_it->add_option("--listener", args.listener, "Only those of this one")
+        ->type_name("LISTENER");
+    sessions_it->add_option("--member", args.member, "Only those on this one")->type_name("MEMBER");
+    sessions_it->add_option("--limit", args.limit, "So many of the oldest")->capture_default_str();
+    sessions_it->add_flag("--json", args.json, "The API's JSON instead of a table");
+    add_admin(*sessions_it, args.admin);
+
+    auto* kill_it = app.add_subcommand("kill", "End sessions");
+    kill_it->add_option("id", args.sessions, "Their numbers, as `rolegate sessions` shows them")
+        ->type_name("ID")
+        ->check(bad_session_id)
+        ->required();
+    add_admin(*kill_it, args.admin);
+
+    auto* set_member_it = app.add_subcommand(
+        "set-member",
+        "ready: as usual; drain: no new sessions; maint: and those there are end with their "
+        "transactions"
+    );
+    set_member_it->add_option("member", args.member, "Which one")
+        ->type_name("CLUSTER/MEMBER")
+        ->check(bad_member)
+        ->required();
+    set_member_it->add_option("state", args.state, "What it is to be")
+        ->check(CLI::IsMember({"ready", "drain", "maint"}))
+        ->required();
+    add_admin(*set_member_it, args.admin);
+
     auto* version_it = app.add_subcommand("version", "Version, build, library versions");
 
     try
@@ -250,6 +347,12 @@ int run_command(int argc, char** argv)
         return operate(args, "pause");
     if (resume_it->parsed())
         return operate(args, "resume");
+    if (sessions_it->parsed())
+        return sessions(args);
+    if (kill_it->parsed())
+        return kill(args);
+    if (set_member_it->parsed())
+        return set_member(args);
     if (version_it->parsed())
         std::cout << version_text();
     return ok;

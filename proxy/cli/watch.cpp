@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/cli/watch.hpp"
 
-#include "proxy/cli/client.hpp"
+#include "proxy/cli/colour.hpp"
 #include "proxy/cli/format.hpp"
+#include "proxy/cli/json_text.hpp"
+
+#include <boost/json/parse.hpp>
 
 #include <csignal>
+#include <cstdlib>
 #include <ctime>
 #include <exception>
 #include <iostream>
@@ -28,39 +32,54 @@ constexpr const char* enter_screen = "\x1b[?1049h\x1b[?7l";
 constexpr const char* leave_screen = "\x1b[?7h\x1b[?1049l";
 constexpr const char* clear_screen = "\x1b[H\x1b[2J";
 
-struct shown
+struct fetched
 {
     std::string text;
     std::string error;
 };
 
-// The JSON of an error is {"error": "..."}; as it is, it is clear enough.
+// {"error": "..."} in words; else what there is.
 std::string refusal(const http_answer& answer)
 {
+    boost::system::error_code ec;
+    const auto said = json::parse(answer.body, ec);
+    if (!ec && !at(said, "error").is_null())
+        return text_at(said, "error");
     return "HTTP status " + std::to_string(answer.status) + ": " +
            printable(answer.body.substr(0, answer.body.find('\n')).substr(0, 500));
 }
 
-shown fetch(const query& q, std::chrono::milliseconds at_most)
+// NO_COLOR: see no-color.org.
+bool wants_colours(const query& q)
 {
-    const auto ask = q.post ? http_post : http_get;
-    const auto answer = ask(q.admin, q.path, at_most);
+    const char* none = std::getenv("NO_COLOR");
+    const char* terminal = std::getenv("TERM");
+    return q.colours && !(none && *none) && terminal && std::string(terminal) != "dumb" &&
+           ::isatty(STDOUT_FILENO) == 1;
+}
+
+fetched fetch(const query& q, std::chrono::milliseconds at_most)
+{
+    const auto answer =
+        q.post ? http_post(q.admin, q.path, at_most, q.body) : http_get(q.admin, q.path, at_most);
+    const auto where = shown(q.admin);
     if (!answer.error.empty())
         return {
             "",
-            "cannot reach the admin HTTP at " + q.admin + ": " + answer.error +
+            "cannot reach the admin HTTP at " + where + ": " + answer.error +
                 "\n`-a URL` or the environment's ROLEGATE_ADMIN says where it is"};
     if (answer.status != 200)
-        return {"", q.admin + q.path + ": " + refusal(answer)};
+        return {"", where + ": " + refusal(answer)};
     if (!q.render)
         return {answer.body, ""};
     try
     {
-        return {q.render(answer.body), ""};
+        auto text = q.render(answer.body);
+        return {wants_colours(q) ? coloured(text) : std::move(text), ""};
     }
     catch (const std::exception& e)
     {
-        return {"", q.admin + q.path + ": no answer of Rolegate: " + e.what()};
+        return {"", where + q.path + ": no answer of Rolegate: " + e.what()};
     }
 }
 

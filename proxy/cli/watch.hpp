@@ -3,6 +3,8 @@
 // What a running proxy says of itself: once, or again every second.
 #pragma once
 
+#include "proxy/cli/client.hpp"
+
 #include <string>
 
 namespace rolegate::proxy::cli
@@ -10,10 +12,12 @@ namespace rolegate::proxy::cli
 
 struct query
 {
-    std::string admin; // URL of the admin HTTP
+    admin_address admin;
     std::string path;
     std::string (*render)(const std::string& json); // nullptr: the JSON as it is
     bool post = false;                              // something is to be done
+    std::string body = "{}";                        // of a post
+    bool colours = false;                           // those of coloured(), on a terminal
 };
 
 // Prints the answer; returns the exit code. Errors go to stderr.

@@ -22,7 +22,7 @@ TILE = "document.querySelector('#glance .tile')"
 ROWS = "document.querySelectorAll('#cluster-list tbody tr').length"
 # A picture that runs a script when it cannot be loaded, the end of an attribute, and letters that turn the line.
 HOSTILE = ("<img src=x onerror=window.owned=1>", "\"><script>window.owned=1</script>",
-           "\u202e" + "never-ending-" * 20)
+           "\u202e" + "never-ending-" * 15)
 
 
 @pytest.fixture(scope="module")

@@ -96,6 +96,16 @@ std::size_t front_fixture::relaying(std::size_t listener)
     return sum;
 }
 
+proxy::session_list front_fixture::list(const proxy::session_query& q)
+{
+    return answer_of(front_->sessions(q));
+}
+
+bool front_fixture::kill(std::uint64_t session)
+{
+    return answer_of(front_->kill(session));
+}
+
 std::size_t front_fixture::sessions_left()
 {
     return answer_of(front_->sessions_left());

@@ -33,6 +33,9 @@ public:
     // Sessions counted as some member's.
     [[nodiscard]] std::size_t relaying(std::size_t listener);
 
+    [[nodiscard]] proxy::session_list list(const proxy::session_query& q = {});
+    [[nodiscard]] bool kill(std::uint64_t session);
+
     [[nodiscard]] proxy::front& front() noexcept { return *front_; }
 
 private:

@@ -84,6 +84,7 @@ std::shared_ptr<health::topology> topology_of(
         grant.rule = b.rule;
         m.grants.assign(listeners, grant);
         m.word_seen = confirmed;
+        m.order.state = b.order;
     }
     std::ranges::sort(t->members, {}, &health::member::name);
     return t;

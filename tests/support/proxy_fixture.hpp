@@ -37,6 +37,7 @@ struct believed
     std::string folder = {};                 // of its unix socket, if that is where it listens
     std::vector<std::string> addresses = {}; // if it is not 127.0.0.1 alone
     const char* rule = "";                   // of its verdict
+    health::operator_state order = health::operator_state::ready;
 };
 
 // What is believed of a cluster with these members; each verdict is that for all its listeners.

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/admin/operation.hpp"
 
+#include "proxy/admin/sessions_json.hpp"
+
 #include <doctest/doctest.h>
 
 using namespace rolegate::proxy::admin;
-using rolegate::config::host_port;
+using rolegate::health::operator_state;
+using rolegate::proxy::session_list;
+using rolegate::proxy::session_query;
 
 TEST_SUITE_BEGIN("proxy/admin/operation");
 
@@ -18,6 +22,15 @@ TEST_CASE("an operation is named by its path")
     REQUIRE(resume);
     CHECK(resume->kind == operation::what::resume);
     CHECK(resume->listener == "read-2");
+    const auto state = find_operation("/api/v1/members/main/a%2Fb:5432/state");
+    REQUIRE(state);
+    CHECK(state->kind == operation::what::set_state);
+    CHECK(state->cluster == "main");
+    CHECK(state->member == "a/b:5432");
+    const auto kill = find_operation("/api/v1/sessions/18446744073709551615/kill");
+    REQUIRE(kill);
+    CHECK(kill->kind == operation::what::kill);
+    CHECK(kill->session == 18446744073709551615U);
 
     for (const auto* path :
          {"/",
@@ -27,6 +40,12 @@ TEST_CASE("an operation is named by its path")
           "/api/v1/listeners//pause",
           "/api/v1/listeners/write/pause/",
           "/api/v1/listeners/write/paused",
+          "/api/v1/listeners/%zz/pause",
+          "/api/v1/members/main/state",
+          "/api/v1/members/main/a/b/state",
+          "/api/v1/sessions/1x/kill",
+          "/api/v1/sessions/-1/kill",
+          "/api/v1/sessions/18446744073709551616/kill",
           "/api/v1/status"})
     {
         CAPTURE(path);
@@ -34,36 +53,104 @@ TEST_CASE("an operation is named by its path")
     }
 }
 
-TEST_CASE("who may operate: whoever reaches this host's own port, but no web page")
+TEST_CASE("the body says which state a member is to have")
 {
-    const auto status = [](const char* method, const char* origin, const char* host)
+    auto o = *find_operation("/api/v1/members/main/pg-1/state");
+    CHECK_FALSE(read_body(o, R"({"state": "drain"})"));
+    CHECK(o.state == operator_state::drain);
+    CHECK_FALSE(read_body(o, R"({"state":"maint","more":1})"));
+    CHECK(o.state == operator_state::maint);
+    CHECK_FALSE(read_body(o, R"({"state": "ready"})"));
+    CHECK(o.state == operator_state::ready);
+
+    for (const auto* body : {"", "drain", "{}", R"({"state": 1})", "[", R"({"state": "drian"})"})
     {
-        const auto refused = refuse_operation(method, origin, host_port{host, 7000});
-        return refused ? refused->status : 200;
-    };
-    CHECK(status("POST", "", "127.0.0.1") == 200);
-    CHECK(status("POST", "", "127.3.2.1") == 200);
-    CHECK(status("POST", "", "::1") == 200);
-    CHECK(status("POST", "", "localhost") == 200);
-    CHECK(status("POST", "", "*") == 403);
-    CHECK(status("POST", "", "::") == 403);
-    CHECK(status("POST", "", "10.0.0.1") == 403);
-    CHECK(status("POST", "http://evil.example", "127.0.0.1") == 403);
-    CHECK(status("POST", "null", "127.0.0.1") == 403);
-    CHECK(status("GET", "", "127.0.0.1") == 405);
-    CHECK(refuse_operation("GET", "", host_port{"127.0.0.1", 7000})->allow == "POST");
+        CAPTURE(body);
+        const auto wrong = read_body(o, body);
+        REQUIRE(wrong);
+        CHECK(wrong->status == 400);
+    }
+    CHECK(
+        read_body(o, R"({"state": "drian"})")->body.find("did you mean 'drain'") !=
+        std::string::npos
+    );
+
+    auto pause = *find_operation("/api/v1/listeners/write/pause");
+    CHECK_FALSE(read_body(pause, "anything"));
 }
 
 TEST_CASE("what was done is said in JSON")
 {
+    operation o;
+    o.listener = "write";
+    CHECK(done(o).body == "{\"listener\":\"write\",\"paused\":true}\n");
+    o.kind = operation::what::resume;
+    CHECK(done(o).body == "{\"listener\":\"write\",\"paused\":false}\n");
+    o = {};
+    o.kind = operation::what::set_state;
+    o.cluster = "main";
+    o.member = "pg-1";
+    o.state = operator_state::drain;
     CHECK(
-        done({operation::what::pause, "write"}).body == R"({"listener":"write","paused":true})"
-                                                        "\n"
+        done(o, {"listener write has no member now"}).body ==
+        R"({"cluster":"main","member":"pg-1","state":"drain",)"
+        R"("warnings":["listener write has no member now"]})"
+        "\n"
     );
+    o.kind = operation::what::kill;
+    o.session = 7;
+    CHECK(done(o).body == "{\"session\":7,\"killed\":true}\n");
+}
+
+TEST_CASE("sessions are asked for by listener and member, and not without a limit")
+{
+    const auto query = [](const char* target)
+    { return std::get<session_query>(*find_session_query("GET", target)); };
+    const auto status = [](const char* method, const char* target)
+    { return std::get<response>(*find_session_query(method, target)).status; };
+
+    CHECK(query("/api/v1/sessions") == session_query{"", "", 1000});
     CHECK(
-        done({operation::what::resume, "r"}).body == R"({"listener":"r","paused":false})"
-                                                     "\n"
+        query("/api/v1/sessions?listener=write&member=a%2Fb&limit=5") ==
+        session_query{"write", "a/b", 5}
     );
+    CHECK_FALSE(find_session_query("GET", "/api/v1/session"));
+    CHECK(status("POST", "/api/v1/sessions") == 405);
+    for (const auto* target :
+         {"/api/v1/sessions?limit=x",
+          "/api/v1/sessions?limit=-1",
+          "/api/v1/sessions?limit=100001",
+          "/api/v1/sessions?lisener=write",
+          "/api/v1/sessions?listener=%zz"})
+    {
+        CAPTURE(target);
+        CHECK(status("GET", target) == 400);
+    }
+}
+
+TEST_CASE("of the sessions of several workers the oldest are shown, and all are counted")
+{
+    using std::chrono::milliseconds;
+    const auto with = [](std::uint64_t id, int age)
+    {
+        rolegate::proxy::session_row row;
+        row.id = id;
+        row.age = milliseconds(age);
+        row.state = "idle";
+        return row;
+    };
+    session_list all{4, {with(2, 10), with(4, 30)}};
+
+    merge(all, {3, {with(1, 20), with(3, 40)}}, 3);
+
+    CHECK(all.total == 7);
+    REQUIRE(all.rows.size() == 3);
+    CHECK(all.rows[0].id == 3);
+    CHECK(all.rows[1].id == 4);
+    CHECK(all.rows[2].id == 1);
+    const auto body = sessions_answer(all).body;
+    CHECK(body.starts_with(R"({"total":7,"sessions":[{"id":3,"client":"")"));
+    CHECK(body.find(R"("member":null,"user":null,"database":null,"state":"idle")") != body.npos);
 }
 
 TEST_SUITE_END();

@@ -78,7 +78,7 @@ TEST_CASE("the status has what scripts rely on")
     CHECK(has(members[0], R"({
         "name": "pg-1", "host": "pg-1.example", "port": 5432, "role": "primary",
         "state": "running", "timeline": 7, "lag_bytes": null, "listed": true,
-        "routable": {"write": true, "read": false}, "sessions": 4,
+        "operator_state": "ready", "routable": {"write": true, "read": false}, "sessions": 4,
         "reason": "holds the leader lock and is a running primary"})"));
     CHECK(members[1].at("lag_bytes") == 16384);
     CHECK(members[1].at("routable") == boost::json::parse(R"({"write": false, "read": true})"));
@@ -90,6 +90,19 @@ TEST_CASE("the status has what scripts rely on")
     CHECK(has(status.at("listeners").at("read"), R"({
         "bind": ["0.0.0.0:5433"], "match": null, "cluster": "main", "role": "replica",
         "sessions": 5, "held": 0, "paused": false, "members": ["pg-2"]})"));
+}
+
+TEST_CASE("a member that an operator holds back is not routable, and the status says who did it")
+{
+    auto t = sample_topology();
+    t.members[1].order = {health::operator_state::drain, "drained by dba at noon"};
+
+    const auto status = get_json("/api/v1/status", sample_view(t));
+
+    const auto& drained = status.at("clusters").at("main").at("members").as_array()[1];
+    CHECK(drained.at("operator_state") == "drain");
+    CHECK(drained.at("routable") == boost::json::parse(R"({"write": false, "read": false})"));
+    CHECK(drained.at("reason") == "drained by dba at noon");
 }
 
 TEST_CASE("in a stale view nobody is routable, and the status says so")

@@ -107,6 +107,10 @@ listeners:
       sslmode: disable
 admin:
   bind: "127.0.0.1:7000"
+  mode: "600"
+  users: {}
+  require_user: actions
+  # tls: none
 log:
   level: info
   format: text

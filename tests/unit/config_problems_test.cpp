@@ -366,10 +366,6 @@ TEST_CASE("values and sections of later versions are refused where they stand")
          "f:5:23: 'handshake: 0' (never) is not supported by this version yet\n"},
         {with_root("log: {format: json, session_log: /x}"),
          "f:3:15: 'format: json'" + not_yet + "f:3:21: 'session_log'" + not_yet},
-        {with_root("admin: {users: {a: b}, tls: {}}"),
-         "f:3:9: 'users'" + not_yet + "f:3:24: 'tls'" + not_yet},
-        {with_root("admin: {bind: 'unix:/run/x'}"),
-         "f:3:15: 'unix:' binds are not supported here by this version yet\n"},
     };
     for (const row& r : rows)
     {

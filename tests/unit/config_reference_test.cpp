@@ -163,6 +163,9 @@ settings full_settings()
     set_unset_demands(s.listeners[1]);
     add_tcp(s);
     s.maxconn = 20000;
+    s.admin.users = {{"dba", "$6$Ca5Y/Zf8N3hYxTRx$oYAQNiHZ1"}};
+    s.admin.tls = admin_tls{
+        "/etc/rolegate/admin.crt", "/etc/rolegate/admin.key", "/etc/rolegate/clients.crt"};
     return s;
 }
 
@@ -191,6 +194,7 @@ TEST_CASE("the values of the reference are the defaults")
     static_cast<member_demand&>(expected.listeners[1]) = {};
     expected.listeners[1].role = listener_role::replica;
     expected.maxconn.reset();
+    expected.admin = {};
 
     CHECK(load_sound(reference_text()) == expected);
 }

@@ -82,7 +82,6 @@ TEST_CASE("problems name their option, in the order of the options")
         problems_of({"a:1", "unix:w", "*:1", "unix:/admin"}) ==
         "--write-bind: a unix socket needs an absolute path such as unix:/run/rolegate/write, got "
         "'unix:w'\n"
-        "--admin-bind: 'unix:' binds are not supported here by this version yet\n"
     );
     CHECK(
         problems_of({"a:1", "*:1", "127.0.0.1:1", "0.0.0.0:1"}) ==

@@ -55,6 +55,9 @@ TEST_CASE("each end of a session has its two letters")
         {errc::shutting_down, phase::queue, "KQ"},
         {errc::shutting_down, phase::connect, "KC"},
         {errc::view_lost, phase::data, "D-"},
+        {errc::maintenance, phase::data, "D-"},
+        {errc::killed, phase::data, "KD"},
+        {errc::killed, phase::queue, "KQ"},
         {errc::internal, phase::data, "ID"},
     };
     std::set<errc> told;

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "proxy/admin/authenticator.hpp"
+
+#include "proxy/admin/basic_auth.hpp"
+#include "proxy/admin/password.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+namespace rolegate::proxy::admin
+{
+
+namespace
+{
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+// A page that asks every second makes a hash every tenth time.
+constexpr auto remember_for = 10s;
+constexpr std::size_t most_remembered = 64;
+
+// Passwords tried from one address: more than people mistype, fewer than guess one.
+constexpr double tries_per_second = 1;
+constexpr double tries_at_once = 10;
+constexpr std::size_t most_addresses = 1024;
+
+// A hash takes milliseconds up to half a second.
+constexpr std::size_t most_waiting = 8;
+
+// What both threads know of a hash that is being made.
+struct question
+{
+    explicit question(const asio::any_io_executor& ours)
+        : answered(ours, asio::steady_timer::time_point::max())
+    {
+    }
+
+    asio::steady_timer answered;
+    bool right = false;
+};
+
+} // namespace
+
+authenticator::authenticator(user_map users) : users_(std::move(users))
+{
+    if (RAND_bytes(key_.data(), static_cast<int>(key_.size())) != 1)
+        throw std::runtime_error("no random numbers for 'admin.users'");
+}
+
+authenticator::~authenticator()
+{
+    pool_.stop();
+    pool_.join();
+}
+
+void authenticator::use(user_map users)
+{
+    users_ = std::move(users);
+    known_.clear();
+    ++generation_;
+}
+
+asio::awaitable<identity> authenticator::identify(std::string authorization, std::string from)
+{
+    if (authorization.empty() || users_.empty())
+        co_return identity{};
+    const auto said = parse_basic(authorization);
+    if (!said)
+        co_return identity{"", 401, "only HTTP Basic is understood"};
+    const auto now = std::chrono::steady_clock::now();
+    const auto mark = digest_of(said->user, said->password);
+    if (const auto found = known_.find(mark); found != known_.end() && now < found->second)
+        co_return identity{said->user, 0, ""};
+    if (!may_try(from, now))
+        co_return identity{"", 429, "too many passwords were tried from there; wait some seconds"};
+    if (waiting_ >= most_waiting)
+        co_return identity{"", 503, "too many passwords are being checked; try again"};
+
+    const auto found = users_.find(said->user);
+    const bool exists = found != users_.end();
+    const auto generation = generation_;
+    ++waiting_;
+    const bool right = co_await verify(said->password, exists ? found->second : nobodys_password());
+    --waiting_;
+    if (!exists || !right || generation != generation_)
+        co_return identity{"", 401, "wrong user or password"};
+    remember(mark, now);
+    co_return identity{said->user, 0, ""};
+}
+
+asio::awaitable<bool> authenticator::verify(std::string given, std::string kept)
+{
+    const auto ours = co_await asio::this_coro::executor;
+    const auto asked = std::make_shared<question>(ours);
+    const auto work = [asked, ours, given, kept]
+    {
+        const bool right = is_password(given, kept);
+        const auto tell = [asked, right]
+        {
+            asked->right = right;
+            asked->answered.cancel();
+        };
+        asio::post(ours, tell);
+    };
+    asio::post(pool_, work);
+    co_await asked->answered.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_return asked->right;
+}
+
+authenticator::digest
+authenticator::digest_of(const std::string& user, const std::string& password) const
+{
+    const auto text = user + '\0' + password; // no name has a zero in it
+    digest out{};
+    unsigned size = 0;
+    const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+    if (!HMAC(
+            EVP_sha256(),
+            key_.data(),
+            static_cast<int>(key_.size()),
+            bytes,
+            text.size(),
+            out.data(),
+            &size
+        ))
+        throw std::runtime_error("no HMAC for 'admin.users'");
+    return out;
+}
+
+bool authenticator::may_try(const std::string& from, time_point now)
+{
+    // Whoever has that many addresses is held up by the one thread that makes hashes.
+    if (attempts_.size() >= most_addresses && !attempts_.contains(from))
+        attempts_.clear();
+    const auto [at, added] =
+        attempts_.try_emplace(from, token_bucket(tries_per_second, tries_at_once));
+    return at->second.take(now);
+}
+
+void authenticator::remember(const digest& d, time_point now)
+{
+    std::erase_if(known_, [now](const auto& k) { return now >= k.second; });
+    if (known_.size() < most_remembered)
+        known_[d] = now + remember_for;
+}
+
+} // namespace rolegate::proxy::admin

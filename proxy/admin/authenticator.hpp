@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// Who asks, by name and password. The control thread decides where clients go, so it never makes a
+// hash itself: one other thread does, for a few who wait, and what it has found is remembered for
+// some seconds. Control thread only.
+#pragma once
+
+#include "proxy/token_bucket.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace rolegate::proxy::admin
+{
+
+struct identity
+{
+    std::string user; // "" = nobody
+    int status = 0;   // why nobody: 401 wrong, 429 tried too often, 503 too many wait; 0 = not said
+    std::string why;
+};
+
+class authenticator
+{
+public:
+    using user_map = std::map<std::string, std::string>; // passwords or hashes by name
+
+    explicit authenticator(user_map users);
+    ~authenticator();
+    authenticator(const authenticator&) = delete;
+    authenticator& operator=(const authenticator&) = delete;
+
+    void use(user_map users); // from now on
+
+    // `from` is whatever tells guessers apart: an address without its port.
+    [[nodiscard]] boost::asio::awaitable<identity>
+    identify(std::string authorization, std::string from);
+
+private:
+    using digest = std::array<unsigned char, 32>;
+    using time_point = std::chrono::steady_clock::time_point;
+
+    [[nodiscard]] digest digest_of(const std::string& user, const std::string& password) const;
+    [[nodiscard]] bool may_try(const std::string& from, time_point now);
+    [[nodiscard]] boost::asio::awaitable<bool> verify(std::string given, std::string kept);
+    void remember(const digest& d, time_point now);
+
+    user_map users_;
+    std::array<unsigned char, 32> key_{}; // of this process: digests mean nothing elsewhere
+    std::map<digest, time_point> known_;  // until when
+    std::map<std::string, token_bucket> attempts_;
+    std::size_t waiting_ = 0;
+    unsigned generation_ = 0; // of `users_`
+    boost::asio::thread_pool pool_{1};
+};
+
+} // namespace rolegate::proxy::admin

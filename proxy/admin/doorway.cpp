@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "proxy/admin/doorway.hpp"
+
+#include "proxy/listening_socket.hpp"
+#include "proxy/peer.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace rolegate::proxy::admin
+{
+
+namespace
+{
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using local = asio::local::stream_protocol;
+using boost::system::error_code;
+
+tcp::endpoint endpoint_of(asio::io_context& control, const config::host_port& bind)
+{
+    if (bind.host == "*")
+        return {tcp::v4(), bind.port};
+    error_code ec;
+    const auto address = asio::ip::make_address(bind.host, ec);
+    if (!ec)
+        return {address, bind.port};
+    // A name such as "localhost", at start-up: it may block.
+    tcp::resolver resolver(control);
+    return resolver.resolve(bind.host, std::to_string(bind.port), tcp::resolver::passive)
+        .begin()
+        ->endpoint();
+}
+
+template <class Use> void use_file(const char* key, const std::string& path, Use use)
+{
+    error_code ec;
+    use(ec);
+    if (ec)
+        throw std::runtime_error(
+            std::string("admin.tls.") + key + ": cannot use '" + path + "': " + ec.message()
+        );
+}
+
+} // namespace
+
+doorway::doorway(asio::io_context& control, const config::admin_settings& settings)
+    : acceptor_(open(control, settings))
+{
+}
+
+doorway::~doorway()
+{
+    close();
+}
+
+any_acceptor doorway::open(asio::io_context& control, const config::admin_settings& settings)
+{
+    const auto& bind = settings.bind;
+    if (bind.is_unix())
+    {
+        remove_dead_socket(bind.host);
+        local::acceptor acceptor(control);
+        acceptor.open();
+        // Nobody may connect before the permissions are what they shall be.
+        const auto mask = ::umask(0777);
+        error_code ec;
+        acceptor.bind(local::endpoint(bind.host), ec);
+        ::umask(mask);
+        if (ec)
+            throw boost::system::system_error(ec);
+        path_ = bind.host;
+        ::chmod(path_.c_str(), static_cast<::mode_t>(settings.mode));
+        acceptor.listen();
+        bound_ = "unix:" + path_;
+        return any_acceptor(std::move(acceptor));
+    }
+    const auto at = endpoint_of(control, bind);
+    tcp::acceptor acceptor(control);
+    acceptor.open(at.protocol());
+    acceptor.set_option(tcp::acceptor::reuse_address(true));
+    acceptor.bind(at);
+    acceptor.listen();
+    std::ostringstream text;
+    text << acceptor.local_endpoint();
+    bound_ = text.str();
+    return any_acceptor(std::move(acceptor));
+}
+
+void doorway::close() noexcept
+{
+    // First the file: afterwards one of this name may be somebody else's.
+    if (const auto path = std::exchange(path_, {}); !path.empty())
+        ::unlink(path.c_str());
+    error_code ignored;
+    acceptor_.close(ignored);
+}
+
+std::shared_ptr<asio::ssl::context> make_tls(const std::optional<config::admin_tls>& settings)
+{
+    if (!settings)
+        return nullptr;
+    const auto& s = *settings;
+    auto tls = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+    tls->set_options(
+        asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
+        asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
+        asio::ssl::context::no_tlsv1_1 | asio::ssl::context::no_compression
+    );
+    use_file("cert", s.cert, [&](error_code& ec) { tls->use_certificate_chain_file(s.cert, ec); });
+    use_file(
+        "key",
+        s.key,
+        [&](error_code& ec) { tls->use_private_key_file(s.key, asio::ssl::context::pem, ec); }
+    );
+    if (s.ca.empty())
+        return tls;
+    use_file("ca", s.ca, [&](error_code& ec) { tls->load_verify_file(s.ca, ec); });
+    tls->set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
+    return tls;
+}
+
+std::string address_of(const any_socket& s)
+{
+    error_code ec;
+    const auto from = s.remote_endpoint(ec);
+    if (ec)
+        return "";
+    auto who = peer_from(from.data());
+    who.port = 0;
+    return who.text();
+}
+
+} // namespace rolegate::proxy::admin

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// Sessions as an operator sees them. Never what a client asks its server.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace rolegate::proxy
+{
+
+struct session_query
+{
+    std::string listener; // "" = any
+    std::string member;   // "" = any
+    std::size_t limit = 1000;
+
+    friend bool operator==(const session_query&, const session_query&) = default;
+};
+
+struct session_row
+{
+    std::uint64_t id = 0; // of no other session of this process
+    std::string client;   // "10.1.2.3:5555"
+    std::string listener;
+    std::string member;   // "" = none yet
+    std::string user;     // "" = cannot be read, or not yet
+    std::string database; // the same
+    // "handshake", "held", "connecting", "idle", "active", "in transaction", "ending"; "relaying"
+    // where PostgreSQL's messages cannot be read
+    const char* state = "";
+    std::chrono::milliseconds age{};
+    std::uint64_t bytes_in = 0; // from the client
+    std::uint64_t bytes_out = 0;
+};
+
+struct session_list
+{
+    std::size_t total = 0; // that match
+    std::vector<session_row> rows;
+};
+
+// The oldest `limit` of both.
+void merge(session_list& into, session_list from, std::size_t limit);
+
+} // namespace rolegate::proxy

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// The admin HTTP with users, TLS and a unix socket, as the command line asks it; and what many or
+// hostile requests cost.
+#include "proxy/admin/http_server.hpp"
+#include "proxy/cli/client.hpp"
+#include "tests/support/certificates.hpp"
+#include "tests/support/run_until.hpp"
+#include "tests/support/sample_view.hpp"
+
+#include <boost/asio/post.hpp>
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <future>
+#include <thread>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace rolegate;
+using namespace rolegate::support;
+using namespace std::chrono_literals;
+using proxy::cli::admin_address;
+using proxy::cli::http_get;
+using proxy::cli::http_post;
+
+namespace
+{
+
+namespace asio = boost::asio;
+
+constexpr const char* pause_path = "/api/v1/listeners/write/pause";
+
+// "secret", by crypt(3) with many rounds.
+constexpr const char* slow_hash =
+    "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN."
+    "Pq.H91p5hVO1";
+
+class admin_fixture
+{
+public:
+    explicit admin_fixture(const config::admin_settings& settings)
+        : server_(ctx_, settings, sources())
+    {
+        server_.start();
+        thread_ = std::thread([this] { ctx_.run(); });
+    }
+
+    ~admin_fixture()
+    {
+        asio::post(ctx_, [this] { server_.stop(); });
+        thread_.join();
+    }
+
+    admin_fixture(const admin_fixture&) = delete;
+    admin_fixture& operator=(const admin_fixture&) = delete;
+
+    void use(const config::admin_settings& settings)
+    {
+        std::promise<void> done;
+        asio::post(
+            ctx_,
+            [&]
+            {
+                server_.use(settings);
+                done.set_value();
+            }
+        );
+        done.get_future().wait();
+    }
+
+    [[nodiscard]] std::string url(const std::string& scheme = "http://") const
+    {
+        return scheme + server_.bound();
+    }
+
+    [[nodiscard]] int gathered() const { return gathered_; }
+    [[nodiscard]] std::string who()
+    {
+        std::promise<std::string> told;
+        asio::post(ctx_, [&] { told.set_value(who_); });
+        return told.get_future().get();
+    }
+
+private:
+    proxy::admin::http_sources sources()
+    {
+        const auto view = [this]() -> asio::awaitable<proxy::process_view>
+        {
+            ++gathered_;
+            co_return sample_view();
+        };
+        const auto sessions = [](const proxy::session_query& q
+                              ) -> asio::awaitable<proxy::session_list>
+        {
+            proxy::session_list list;
+            list.total = q.limit;
+            co_return list;
+        };
+        const auto operate = [this](proxy::admin::operation o
+                             ) -> asio::awaitable<proxy::admin::response>
+        {
+            who_ = o.who;
+            co_return proxy::admin::done(o);
+        };
+        return {view, sessions, operate, [] { return std::string("clusters: {}\n"); }};
+    }
+
+    asio::io_context ctx_{1};
+    std::atomic<int> gathered_ = 0;
+    std::string who_;
+    proxy::admin::http_server server_;
+    std::thread thread_;
+};
+
+config::admin_settings local()
+{
+    config::admin_settings s;
+    s.bind = {"127.0.0.1", 0};
+    return s;
+}
+
+config::admin_settings with_users()
+{
+    auto s = local();
+    s.users = {{"dba", slow_hash}, {"other", "plain"}};
+    return s;
+}
+
+int get(const admin_address& at, const std::string& path)
+{
+    return http_get(at, path, scaled(patience)).status;
+}
+
+int post(const admin_address& at, const std::string& path = pause_path)
+{
+    return http_post(at, path, scaled(patience)).status;
+}
+
+std::string as(const std::string& user, const std::string& url)
+{
+    return "http://" + user + "@" + url.substr(7);
+}
+
+} // namespace
+
+TEST_SUITE_BEGIN("admin/users");
+
+TEST_CASE("operations need a user and his password, looking does not")
+{
+    admin_fixture admin(with_users());
+
+    CHECK(get(admin.url(), "/api/v1/status") == 200);
+    CHECK(post(admin.url()) == 401);
+    CHECK(post(as("dba:wrong", admin.url())) == 401);
+    CHECK(post(as("nobody:secret", admin.url())) == 401);
+    CHECK(post(as("dba:secret", admin.url())) == 200);
+    CHECK(admin.who() == "dba");
+    CHECK(post(as("other:plain", admin.url())) == 200);
+    CHECK(admin.who() == "other");
+    admin_address from_file(as("dba", admin.url()));
+    from_file.password = "secret";
+    CHECK(post(from_file) == 200);
+    CHECK(proxy::cli::shown(as("dba:secret", "http://h:1")) == "http://h:1");
+
+    const auto me = http_get(as("dba:secret", admin.url()), "/api/v1/user", scaled(patience));
+    CHECK(me.body.find(R"("user":"dba","may_operate":true)") != me.body.npos);
+    CHECK(get(as("dba:wrong", admin.url()), "/api/v1/user") == 401);
+    CHECK(get(admin.url(), "/api/v1/user") == 200);
+}
+
+TEST_CASE("with require_user: all only probes are open to everybody")
+{
+    auto settings = with_users();
+    settings.require_user = config::user_rule::all;
+    admin_fixture admin(settings);
+
+    CHECK(get(admin.url(), "/livez") == 200);
+    CHECK(get(admin.url(), "/readyz") == 200);
+    for (const auto* path : {"/", "/metrics", "/api/v1/status", "/api/v1/sessions", "/nope"})
+    {
+        CAPTURE(path);
+        CHECK(get(admin.url(), path) == 401);
+    }
+    CHECK(get(as("dba:secret", admin.url()), "/metrics") == 200);
+}
+
+TEST_CASE("other users count from the next request on")
+{
+    admin_fixture admin(with_users());
+    REQUIRE(post(as("dba:secret", admin.url())) == 200);
+    auto changed = with_users();
+    changed.users = {{"dba", "changed"}};
+
+    admin.use(changed);
+
+    CHECK(post(as("dba:secret", admin.url())) == 401);
+    CHECK(post(as("dba:changed", admin.url())) == 200);
+}
+
+TEST_CASE("whoever guesses passwords is slowed down, and the control thread with him is not")
+{
+    admin_fixture admin(with_users());
+    REQUIRE(post(as("dba:secret", admin.url())) == 200);
+
+    int wrong = 0;
+    int too_often = 0;
+    for (int i = 0; i < 40; ++i)
+    {
+        const auto status = post(as("dba:guess" + std::to_string(i), admin.url()));
+        wrong += status == 401 ? 1 : 0;
+        too_often += status == 429 ? 1 : 0;
+    }
+
+    CHECK(wrong + too_often == 40);
+    CHECK(too_often > 0);
+    CHECK(post(as("dba:secret", admin.url())) == 200); // he is known
+    CHECK(get(admin.url(), "/api/v1/status") == 200);
+}
+
+TEST_CASE("HTTPS, and a client whose certificate must be known")
+{
+    const certificates files;
+    const auto server = files.issue("admin", "IP:127.0.0.1");
+    auto settings = local();
+    settings.tls = config::admin_tls{server.cert, server.key, ""};
+    admin_fixture admin(settings);
+    admin_address https(admin.url("https://"));
+
+    CHECK(get(https, "/livez") == 0);
+    https.ca = files.ca();
+    CHECK(get(https, "/livez") == 200);
+    CHECK(post(https) == 200);
+    https.ca = files.other_ca();
+    CHECK(get(https, "/livez") == 0);
+    https.insecure = true;
+    CHECK(get(https, "/livez") == 200);
+    CHECK(get(admin.url(), "/livez") == 0); // plain HTTP
+
+    settings.tls->ca = files.ca();
+    admin.use(settings);
+    CHECK(get(https, "/livez") == 0);
+    settings.tls->cert = "/no/such/file";
+    CHECK_THROWS_AS(proxy::admin::make_tls(settings.tls), std::runtime_error);
+}
+
+TEST_CASE("a unix socket has the permissions that were asked for, and goes with its server")
+{
+    const auto path =
+        (std::filesystem::temp_directory_path() / ("rolegate-admin-" + std::to_string(::getpid())))
+            .string();
+    auto settings = local();
+    settings.bind = {path, 0};
+    settings.mode = 0660;
+    {
+        admin_fixture admin(settings);
+        struct stat found
+        {
+        };
+        REQUIRE(::stat(path.c_str(), &found) == 0);
+        CHECK((found.st_mode & 0777U) == 0660);
+        CHECK(get("unix:" + path, "/livez") == 200);
+        CHECK(post("unix:" + path) == 200);
+
+        auto guarded = settings;
+        guarded.users = {{"other", "plain"}};
+        admin.use(guarded);
+        CHECK(post("unix:" + path) == 401);
+        CHECK(post("unix:other:plain@" + path) == 200);
+    }
+    CHECK_FALSE(std::filesystem::exists(path));
+}
+
+TEST_CASE("many who ask at once share one look at the workers, and nobody gets an old one")
+{
+    admin_fixture admin(local());
+    const auto before = admin.gathered();
+    constexpr int askers = 8;
+    constexpr int each = 25;
+    std::atomic<int> good = 0;
+
+    std::vector<std::thread> all;
+    for (int i = 0; i < askers; ++i)
+        all.emplace_back(
+            [&]
+            {
+                for (int n = 0; n < each; ++n)
+                    good += get(admin.url(), "/metrics") == 200 ? 1 : 0;
+            }
+        );
+    for (auto& t : all)
+        t.join();
+
+    CHECK(good == askers * each);
+    // Each waits for its own answer, so that as many rounds as one asks are needed at least.
+    CHECK(admin.gathered() - before >= each);
+    CHECK(admin.gathered() - before <= askers * each / 2);
+}
+
+TEST_CASE("configuration and sessions come over their own paths")
+{
+    admin_fixture admin(local());
+
+    const auto config = http_get(admin.url(), "/api/v1/config", scaled(patience));
+    const auto sessions = http_get(admin.url(), "/api/v1/sessions?limit=7", scaled(patience));
+
+    CHECK(config.body == "{\"yaml\":\"clusters: {}\\n\"}\n");
+    CHECK(sessions.body == "{\"total\":7,\"sessions\":[]}\n");
+    CHECK(get(admin.url(), "/api/v1/sessions?limit=x") == 400);
+    CHECK(admin.gathered() == 0);
+}
+
+TEST_SUITE_END();
