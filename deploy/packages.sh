@@ -5,7 +5,7 @@
 set -euo pipefail
 
 build=(cmake ninja-build g++ ccache pkg-config libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
-       libssl-dev libpq-dev libyaml-cpp-dev libspdlog-dev prometheus-cpp-dev
+       libssl-dev libcrypt-dev libpq-dev libyaml-cpp-dev libspdlog-dev prometheus-cpp-dev
        libcli11-dev doctest-dev)
 cluster=(patroni etcd-server etcd-client python3-etcd postgresql-15 haproxy python3-psycopg2 python3-yaml)
 test=(python3-pytest python3-psycopg2 python3-psycopg python3-asyncpg nodejs node-pg libpostgresql-jdbc-java

@@ -19,18 +19,21 @@ export PYTHONDONTWRITEBYTECODE=1
 
 passed=0
 failed=0
-running=""
+running=""     # what is waited for
+cluster_run="" # the cluster tests, beside the other parts
 
 # Every command runs in a session of its own, so that it ends with all its children when this script is interrupted.
 # Children that need to clean up (a whole cluster) do so on SIGTERM, which takes a while.
 end_running() {
     trap '' INT TERM HUP
-    if [[ -n $running ]]; then
-        kill -TERM -- "-$running" 2>/dev/null
-        local waited=0
-        while kill -0 -- "-$running" 2>/dev/null && ((waited++ < 300)); do sleep 0.1; done
-        kill -KILL -- "-$running" 2>/dev/null
-    fi
+    local group waited=0
+    for group in $running $cluster_run; do
+        kill -TERM -- "-$group" 2>/dev/null
+    done
+    for group in $running $cluster_run; do
+        while kill -0 -- "-$group" 2>/dev/null && ((waited++ < 300)); do sleep 0.1; done
+        kill -KILL -- "-$group" 2>/dev/null
+    done
     echo "interrupted; logs are in ${logs:-}" >&2
     exit "$1"
 }
@@ -123,34 +126,41 @@ ctest_part() { # PART PRESET DIRECTORY LABELS [TARGET...]
     report "$part" $((SECONDS - begin)) "$good" "$bad" "$log"
 }
 
-cluster_part() {
-    local begin=$SECONDS log=$logs/cluster.log good=0 bad=0 code last
-    if ! build release "$log"; then
-        report cluster $((SECONDS - begin)) 0 1 "$log"
-        return
-    fi
-    # Both halves wait most of the time, each for a cluster of its own.
-    run "$log" bash -c '
+# Most of the time the cluster tests wait, each half for a cluster of its own: the parts that keep the processors busy
+# run beside them.
+cluster_begin() {
+    cluster_log=$logs/cluster.log cluster_since=$SECONDS
+    build release "$cluster_log" || return
+    setsid bash -c '
         half() { # NUMBER PREFIX
             local code
             ROLEGATE_TEST_TIMEOUT_SCALE=${ROLEGATE_TEST_TIMEOUT_SCALE:-2} ROLEGATE_TEST_PREFIX=$2 timeout --foreground \
-                --kill-after=60 2000 /usr/bin/python3 -m pytest -p no:cacheprovider -v -rfEP --tb=short --durations=8 \
+                --kill-after=60 2400 /usr/bin/python3 -m pytest -p no:cacheprovider -v -rfEP --tb=short --durations=8 \
                 --half "$1" tests/cluster > "$0.$1" 2>&1
             code=$?
             ((code == 0)) || echo "half $1 ended with code $code (124: it took too long)" >> "$0.$1"
             return $code
         }
         half 1 127.0.1 & half 2 127.0.3 &
-        wait -n; first=$?; wait -n; exit $((first | $?))' "$log"
-    code=$?
-    cat "$log".[12] >> "$log"
+        wait -n; first=$?; wait -n; exit $((first | $?))' "$cluster_log" >> "$cluster_log" 2>&1 < /dev/null &
+    cluster_run=$!
+}
+
+cluster_end() {
+    local good=0 bad=0 code=1 last
+    if [[ -n $cluster_run ]]; then
+        wait "$cluster_run"
+        code=$?
+        cluster_run=""
+        cat "$cluster_log".[12] >> "$cluster_log"
+    fi
     while read -r last; do
         [[ $last =~ ([0-9]+)\ passed ]] && good=$((good + BASH_REMATCH[1]))
         [[ $last =~ ([0-9]+)\ failed ]] && bad=$((bad + BASH_REMATCH[1]))
         [[ $last =~ ([0-9]+)\ error ]] && bad=$((bad + BASH_REMATCH[1]))
-    done < <(grep -E '(passed|failed|error).* in [0-9.]+s' "$log")
+    done < <(grep -E '(passed|failed|error).* in [0-9.]+s' "$cluster_log")
     ((code != 0 && bad == 0)) && bad=1
-    report cluster $((SECONDS - begin)) "$good" "$bad" "$log"
+    report cluster $((SECONDS - cluster_since)) "$good" "$bad" "$cluster_log"
 }
 
 fuzz_part() {
@@ -181,7 +191,7 @@ fuzz_part() {
 
 parts=("$@")
 if ((${#parts[@]} == 0)) || [[ " ${parts[*]} " == *" all "* ]]; then
-    parts=(lint unit loopback asan tsan fuzz cluster)
+    parts=(cluster unit loopback lint asan tsan fuzz)
 fi
 
 packages=(build test)
@@ -211,9 +221,10 @@ for part in "${parts[@]}"; do
         # What is pure runs on one thread.
         tsan)     ctest_part tsan tsan build/tsan loopback loopback_tests ;;
         fuzz)     fuzz_part ;;
-        cluster)  cluster_part ;;
+        cluster)  cluster_begin ;;
     esac
 done
+[[ -z ${cluster_since:-} ]] || cluster_end
 
 # At the end, where one looks first.
 [[ -s $logs/failures ]] && cat "$logs/failures"

@@ -61,7 +61,7 @@ THIRD_PARTY = (
     ("yaml-cpp", ("yaml-cpp/*",), ("config/*.cpp",)),
     ("prometheus", ("prometheus/*",), ("proxy/metrics.*", "proxy/metric_family.hpp", "proxy/process_metrics.*")),
     ("Beast", ("boost/beast.hpp", "boost/beast/*"),
-     ("health/http_connection.*", "health/asio_impl.cpp", "proxy/admin/http_server.*", "proxy/admin/doorway.*",
+     ("health/http_connection.*", "health/asio_impl.cpp", "proxy/admin/http_server.*",
       "proxy/cli/version.cpp")),
     ("OpenSSL", ("openssl/*", "boost/asio/ssl.hpp", "boost/asio/ssl/*", "boost/beast/ssl.hpp",
                  "boost/beast/ssl/*"),

@@ -141,7 +141,7 @@ BAD = [
     ("home", "proxy/admin/routes.cpp", "#include <boost/beast/http.hpp>\n"),
     ("home", "proxy/session.cpp", "#include <openssl/ssl.h>\n"),
     ("home", "proxy/session.cpp", "#include <boost/asio/ssl.hpp>\n"),
-    ("home", "proxy/admin/http_server.cpp", "#include <boost/beast/ssl.hpp>\n"),
+    ("home", "proxy/tls_context.cpp", "#include <boost/beast/ssl.hpp>\n"),
     ("home", "health/monitor.cpp", "#include <spdlog/spdlog.h>\n"),
     ("home", "proxy/main.cpp", "#include <CLI/CLI.hpp>\n"),
     ("home", "proxy/main.cpp", "#include <systemd/sd-daemon.h>\n"),

@@ -4,6 +4,7 @@
 #include "proxy/cli/client.hpp"
 #include "tests/support/sample_view.hpp"
 
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <doctest/doctest.h>
 

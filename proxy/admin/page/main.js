@@ -73,12 +73,13 @@ function render() {
   const all = troubles();
   byId("version").textContent = status.version;
   lay(byId("glance"), Object.entries(status.listeners).map(([name, l]) => tile(name, l, all)));
-  lay(byId("troubles"), all.map((t, i) => h("li", {key: i + t.text, class: t.kind}, mark(t.kind, t.text))));
+  lay(byId("troubles"), all.map((t, i) => h("li", {key: i, class: t.kind}, mark(t.kind, t.text))));
   byId("process").textContent = processText(status.process);
   lay(byId("cluster-list"), Object.entries(status.clusters).map(([name, c]) => clusterCard(name, c, all)));
   lay(byId("listener-list"), Object.entries(status.listeners).map(([name, l]) => listenerCard(name, l, all)));
   lay(byId("event-list"), eventList((known.events && known.events.events) || []).filter(isShown));
   document.title = title(status, all);
+  say(status);
   byId("body").hidden = false;
 }
 
@@ -117,6 +118,13 @@ function title(status, all) {
   const clusters = Object.values(status.clusters).filter(c => c.kind !== "tcp");
   const primaries = joined(...clusters.slice(0, 3).map(c => c.primary || "no primary"));
   return `${signs[worst(all)]} ${primaries ? primaries + " · " : ""}Rolegate ${location.host}`;
+}
+
+// To a screen reader, and only when it has changed.
+function say(status) {
+  const text = Object.entries(status.clusters).filter(([, c]) => c.kind !== "tcp")
+    .map(([name, c]) => `Cluster ${name}: ${c.primary ? "primary " + c.primary : "no primary"}.`).join(" ");
+  if (byId("said").textContent !== text) byId("said").textContent = text;
 }
 
 function renderLiveness() {

@@ -5,8 +5,8 @@ const known = {
   user: null,      // of /api/v1/user; null: this Rolegate has none
   locked: false,   // it answers to users only
   answered: 0,     // performance.now() of the last answer; 0: never
-  sessions: {},    // by listener: {list, error}, of those that are unfolded
-  leases: {},      // by cluster: the longest lease seen, ms
+  sessions: Object.create(null), // by listener: {list, error}, of those that are unfolded
+  leases: Object.create(null),   // by cluster: the longest lease seen, ms
 };
 
 const unfolded = new Set(); // keys of what the reader has opened
