@@ -30,7 +30,8 @@ boost::json::value get_json(const std::string& path, const proxy::process_view& 
 // Whether every key of `part` has the same value in `whole`, which may have more.
 bool has(const boost::json::value& whole, const char* part)
 {
-    for (const auto& [key, value] : boost::json::parse(part).as_object())
+    const auto wanted = boost::json::parse(part);
+    for (const auto& [key, value] : wanted.as_object())
     {
         CAPTURE(key);
         const auto* found = whole.as_object().if_contains(key);

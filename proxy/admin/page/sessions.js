@@ -16,8 +16,8 @@ const shownSessions = 200;
 
 async function askSessions(listener) {
   const answer = await ask("/api/v1/sessions?listener=" + encodeURIComponent(listener));
-  known.sessions[listener] = answer.status === 200 ? {list: answer.body.sessions.sort((a, b) => b.age_ms - a.age_ms)}
-                                                   : {error: refusal(answer)};
+  if (answer.status !== 200 || !answer.body) known.sessions[listener] = {error: refusal(answer)};
+  else known.sessions[listener] = {list: answer.body.sessions.sort((a, b) => b.age_ms - a.age_ms)};
 }
 
 function askUnfoldedSessions() {
