@@ -82,7 +82,7 @@ void check_listener_of_postgres(const listener_settings& listener, findings& out
     if (std::ranges::find(known, listener.role) == known.end())
         refuse("/role", "'role: " + word_of(listener_role_words, listener.role) + "'");
     for (const std::string_view key : demands_of_replicas(listener))
-        if (key != "lag" && key != "fallback")
+        if (key != "lag" && key != "lag_time" && key != "fallback")
             refuse("/" + std::string(key), quoted(key));
 }
 

@@ -254,7 +254,8 @@ std::string print(const settings& s)
     print_admin(to, s.admin);
     to.line(0, "log");
     to.line(1, "level", word_of(log_level_words, s.level));
-    to.line(1, "format", "text"); // no setting yet, since there is one choice
+    to.line(1, "format", word_of(log_format_words, s.format));
+    to.line(1, "session_log", word_of(session_log_words, s.sessions));
     to.line(0, "workers", s.workers ? std::to_string(*s.workers) : "auto");
     if (s.maxconn)
         to.line(0, "maxconn", std::to_string(*s.maxconn));

@@ -41,15 +41,17 @@ host_port read_address(
     return parsed.value.value_or(host_port{});
 }
 
-void read_log(yaml_reader& in, const yaml_node& node, log_level& out)
+void read_log(yaml_reader& in, const yaml_node& node, settings& out)
 {
+    const auto read_sessions = [&](const yaml_node& v)
+    { read_word(in, v, session_log_words, out.sessions); };
     in.map(
         node,
         {
-            {"level", [&](const yaml_node& v) { read_word(in, v, log_level_words, out); }},
-            {"format", [&](const yaml_node& v) { in.choice(v, {"text"}, {"json"}); }},
-        },
-        {"session_log"}
+            {"level", [&](const yaml_node& v) { read_word(in, v, log_level_words, out.level); }},
+            {"format", [&](const yaml_node& v) { read_word(in, v, log_format_words, out.format); }},
+            {"session_log", read_sessions},
+        }
     );
 }
 
@@ -126,7 +128,7 @@ settings read_settings(yaml_reader& in, const yaml_node& root)
             {"clusters", read_clusters},
             {"listeners", read_listeners},
             {"admin", [&](const yaml_node& v) { read_admin(in, v, out.admin); }},
-            {"log", [&](const yaml_node& v) { read_log(in, v, out.level); }},
+            {"log", [&](const yaml_node& v) { read_log(in, v, out); }},
             {"workers", [&](const yaml_node& v) { read_workers(in, v, out.workers); }},
             {"maxconn", [&](const yaml_node& v) { read_limit(in, v, out.maxconn); }},
             {"buffer_size", [&](const yaml_node& v) { in.size(v, out.buffer_size, buffer_range); }},

@@ -20,13 +20,29 @@ enum class log_level
     error,
 };
 
+enum class log_format
+{
+    text,
+    json,
+};
+
+// The ends of sessions that are told.
+enum class session_log
+{
+    all,
+    errors, // those that did not end as both sides wanted
+    none,
+};
+
 struct settings
 {
     std::vector<cluster_settings> clusters;
     std::vector<listener_settings> listeners;
     admin_settings admin;
-    log_level level = log_level::info;    // log.level
-    std::optional<unsigned> workers;      // unset: auto, one per CPU
+    log_level level = log_level::info;       // log.level
+    log_format format = log_format::text;    // log.format
+    session_log sessions = session_log::all; // log.session_log
+    std::optional<unsigned> workers;         // unset: auto, one per CPU
     std::optional<std::size_t> maxconn;   // clients of all listeners; unset: what descriptors allow
     std::size_t buffer_size = 65536;      // of a relay, bytes; an idle session has none
     milliseconds shutdown_timeout{30000}; // SIGTERM to cutting what is left

@@ -27,6 +27,17 @@ inline constexpr std::array log_level_words{
     word<log_level>{"error", log_level::error},
 };
 
+inline constexpr std::array log_format_words{
+    word<log_format>{"text", log_format::text},
+    word<log_format>{"json", log_format::json},
+};
+
+inline constexpr std::array session_log_words{
+    word<session_log>{"all", session_log::all},
+    word<session_log>{"errors", session_log::errors},
+    word<session_log>{"none", session_log::none},
+};
+
 inline constexpr std::array dcs_loss_words{
     word<dcs_loss>{"rest", dcs_loss::rest},
     word<dcs_loss>{"fence", dcs_loss::fence},

@@ -5,21 +5,23 @@
 set -euo pipefail
 
 build=(cmake ninja-build g++ ccache pkg-config libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
-       libssl-dev libcrypt-dev libpq-dev libyaml-cpp-dev libspdlog-dev prometheus-cpp-dev
+       libssl-dev libcrypt-dev libpq-dev libsystemd-dev libyaml-cpp-dev prometheus-cpp-dev
        libcli11-dev doctest-dev)
 cluster=(patroni etcd-server etcd-client python3-etcd postgresql-15 haproxy python3-psycopg2 python3-yaml)
 test=(python3-pytest python3-psycopg2 python3-psycopg python3-asyncpg nodejs node-pg libpostgresql-jdbc-java
-      openjdk-17-jdk-headless prometheus chromium openssl iproute2 clang-format-14)
+      openjdk-17-jdk-headless prometheus chromium openssl iproute2 pgbouncer clang-format-14)
+package=(dpkg-dev file gzip lintian man-db groff-base systemd python3-jsonschema python3-yaml curl)
 fuzz=(clang-14 libclang-rt-14-dev)
 bench=(pgbouncer nginx-light libnginx-mod-stream openssl libbenchmark-dev)
 
 usage() {
     cat <<TEXT
-usage: deploy/packages.sh build|cluster|test|fuzz|bench ...
+usage: deploy/packages.sh build|cluster|test|package|fuzz|bench ...
 
   build    compilers and libraries of build/rolegate
   cluster  Patroni, etcd, PostgreSQL and HAProxy, for the demo and the cluster tests
   test     test runners
+  package  what makes and judges the Debian package and the manual
   fuzz     clang with libFuzzer
   bench    what Rolegate is compared with, beside HAProxy
 TEXT
@@ -98,6 +100,7 @@ for group in "$@"; do
         build)   wanted+=("${build[@]}") ;;
         cluster) wanted+=("${cluster[@]}") ;;
         test)    wanted+=("${test[@]}") ;;
+        package) wanted+=("${package[@]}") ;;
         fuzz)    wanted+=("${fuzz[@]}") ;;
         bench)   wanted+=("${bench[@]}") ;;
         -h|--help) usage; exit 0 ;;

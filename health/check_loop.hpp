@@ -30,7 +30,8 @@ public:
     // `told` is called after each check with what was wrong, or "", and how long it took.
     using report_function = std::function<void(const std::string& error, clock::duration took)>;
 
-    // `settings` and `names` must outlive it, or its stop().
+    // `settings` and `names` must outlive the check that is under way at stop(): that still reads
+    // them when it goes on, and tells nobody.
     check_loop(
         boost::asio::io_context& control,
         const config::check_settings& settings,

@@ -6,6 +6,7 @@
 
 #include "health/facts.hpp"
 #include "health/lock.hpp"
+#include "health/progress.hpp"
 #include "health/reader.hpp"
 #include "health/restrain.hpp"
 #include "health/writer.hpp"
@@ -193,7 +194,7 @@ topology decide(const evidence& seen, const policy& rules, const topology& befor
     remember_history(s, t, w);
     t.confirmed = confirmed_at(s, w);
 
-    note_position(s, t);
+    note_position(t, before, leader_position(s));
     t.members = members_in_sight(s);
     for (auto& m : t.members)
     {

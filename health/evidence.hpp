@@ -137,6 +137,9 @@ struct sql_word
     // Of a standby, as far as it knows: without pg_monitor it learns of a promotion elsewhere with
     // its next restart point only.
     std::optional<std::uint32_t> received_timeline{};
+    std::optional<std::int64_t> received_lsn{}; // standby; bytes
+    // How old what it has replayed last was when it said so, by its clock and the primary's.
+    std::optional<std::chrono::milliseconds> replayed_age{};
 
     friend bool operator==(const sql_word&, const sql_word&) = default;
 };

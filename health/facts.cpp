@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "health/facts.hpp"
 
+#include "health/progress.hpp"
+
 #include <algorithm>
 
 namespace rolegate::health
@@ -56,20 +58,11 @@ sync_state sync_of(const scene& s, const member_word* w, const listed_member* li
 
 // --- how far it is behind -----------------------------------------------------------------------
 
-// WAL goes on between two questions: held against an older position of the leader a replica never
-// looks worse than it is, and better only by what was written meanwhile.
-const wal_position* position_for(const scene& s, const topology& t, time_point seen)
-{
-    for (const auto* p : {&t.position, &t.earlier_position})
-        if (*p && (*p)->seen <= seen)
-            return seen - (*p)->seen <= s.rules.word_fresh_for ? &**p : nullptr;
-    return nullptr;
-}
-
 void measure_lag(const scene& s, const topology& t, member& m)
 {
     const auto* voice = s.voice_of(m.name);
-    const auto* p = voice && voice->word.lsn ? position_for(s, t, voice->seen) : nullptr;
+    const auto* p =
+        voice && voice->word.lsn ? position_for(t, voice->seen, s.rules.word_fresh_for) : nullptr;
     if (p && p->member != m.name)
     {
         m.lag_bytes = std::max<std::int64_t>(0, p->lsn - *voice->word.lsn);
@@ -88,28 +81,6 @@ void measure_lag(const scene& s, const topology& t, member& m)
         m.lag_bytes.reset();
 }
 
-// Nothing to replay is no delay, unless it waits for WAL in vain. Where nobody says whether it
-// streams (before 3.0.4), being where the primary is tells as much. After an hour without a commit
-// the transaction replayed last is an hour old, however quick the replica is: it is not further
-// behind than since it was up to date.
-void measure_lag_time(member& m, const word_report& r)
-{
-    const auto& w = *r.word;
-    m.lag_time = w.replayed_age;
-    if (w.lsn && w.received_lsn && *w.lsn >= *w.received_lsn)
-    {
-        const bool tells = !m.replication_state.empty();
-        if (tells ? m.replication_state == "streaming" : m.lag_bytes == 0)
-            m.up_to_date = r.seen;
-        else if (!tells && !m.lag_bytes)
-            m.lag_time.reset();
-    }
-    if (!m.up_to_date || *m.up_to_date > r.seen)
-        return;
-    const auto since = std::chrono::floor<std::chrono::milliseconds>(r.seen - *m.up_to_date);
-    m.lag_time = std::min(since, m.lag_time.value_or(since));
-}
-
 } // namespace
 
 std::array<int, 3> version_of(std::string_view text) noexcept
@@ -126,22 +97,15 @@ std::array<int, 3> version_of(std::string_view text) noexcept
     return part;
 }
 
-void note_position(const scene& s, topology& t)
+std::optional<wal_position> leader_position(const scene& s)
 {
-    t.position = s.before.position;
-    t.earlier_position = s.before.earlier_position;
     const auto* voice = s.voice_of(s.lock.holder);
     if (!voice || !voice->word.lsn || voice->word.state != member_state::running)
-        return;
+        return std::nullopt;
     const auto role = voice->word.role;
     if (role != member_role::primary && role != member_role::standby_leader)
-        return;
-    if (t.position && t.position->member != s.lock.holder)
-        t.position.reset();
-    if (t.position && t.position->seen == voice->seen)
-        return;
-    t.earlier_position = t.position;
-    t.position = {s.lock.holder, *voice->word.lsn, voice->seen};
+        return std::nullopt;
+    return wal_position{s.lock.holder, *voice->word.lsn, voice->seen};
 }
 
 void take_facts(const scene& s, const topology& t, member& m)
@@ -170,7 +134,7 @@ void take_facts(const scene& s, const topology& t, member& m)
         m.replication_state = listed->state_text; // from 3.0.4 on it stands there
     measure_lag(s, t, m);
     if (w)
-        measure_lag_time(m, *s.report_of(m.name));
+        measure_lag_time(m, {w->lsn, w->received_lsn, w->replayed_age, s.report_of(m.name)->seen});
 }
 
 } // namespace rolegate::health

@@ -8,13 +8,14 @@
 #include "health/scene.hpp"
 
 #include <array>
+#include <optional>
 #include <string_view>
 
 namespace rolegate::health
 {
 
-// Where the leader is in its WAL; before take_facts().
-void note_position(const scene& s, topology& t);
+// Where the leader says that it is in its WAL; to be noted before take_facts().
+[[nodiscard]] std::optional<wal_position> leader_position(const scene& s);
 
 // `m` is one of `t`'s, with what the listing says filled in.
 void take_facts(const scene& s, const topology& t, member& m);

@@ -41,6 +41,8 @@ member_word without_progress(member_word w)
 sql_word without_progress(sql_word w)
 {
     w.lsn.reset();
+    w.received_lsn.reset();
+    w.replayed_age.reset();
     return w;
 }
 

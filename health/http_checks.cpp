@@ -10,10 +10,11 @@ http_checks::http_checks(
     boost::asio::io_context& control,
     const config::cluster_settings& settings,
     check_reports& reports,
-    std::function<void(const check& c, bool changed)> told
+    observer& to,
+    std::function<void()> changed
 )
     : control_(control), cluster_(settings.name), settings_(*settings.check),
-      names_(control, [] {}), reports_(reports), told_(std::move(told))
+      names_(control, [] {}), reports_(reports), observer_(to), changed_(std::move(changed))
 {
 }
 
@@ -77,7 +78,9 @@ void http_checks::take(const std::string& member, const std::string& error, cloc
     c.path = settings_.http->uri;
     c.error = error;
     c.took = took;
-    told_(c, changed);
+    observer_.on_check(c);
+    if (changed)
+        changed_();
 }
 
 } // namespace rolegate::health

@@ -23,12 +23,13 @@ namespace rolegate::health
 class http_checks
 {
 public:
-    // `told` is called after each check; `reports` has been updated then.
+    // `to` hears of each check, and `changed` is called when one has changed what `reports` says.
     http_checks(
         boost::asio::io_context& control,
         const config::cluster_settings& settings, // `check` is set
         check_reports& reports,
-        std::function<void(const check& c, bool changed)> told
+        observer& to,
+        std::function<void()> changed
     );
 
     // The members that are to be checked from now on; others are forgotten.
@@ -44,7 +45,8 @@ private:
     const config::check_settings settings_;
     name_cache names_; // its own: a check that fails says nothing about the way to PostgreSQL
     check_reports& reports_;
-    const std::function<void(const check& c, bool changed)> told_;
+    observer& observer_;
+    const std::function<void()> changed_;
     std::map<std::string, std::shared_ptr<check_loop>> loops_; // by member
     bool stopped_ = false;
 };

@@ -37,7 +37,15 @@ constexpr const char* question_sql =
     " CASE WHEN pg_catalog.pg_is_in_recovery() THEN GREATEST("
     "(SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver),"
     " (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()),"
-    " (SELECT min_recovery_end_timeline FROM pg_catalog.pg_control_recovery())) END";
+    " (SELECT min_recovery_end_timeline FROM pg_catalog.pg_control_recovery())) END,"
+    " CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_receive_lsn()"
+    " OPERATOR(pg_catalog.-) '0/0'::pg_catalog.pg_lsn END,"
+    " CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.floor(pg_catalog.date_part('epoch',"
+    " pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-)"
+    " pg_catalog.pg_last_xact_replay_timestamp())"
+    " OPERATOR(pg_catalog.*) 1000)::pg_catalog.int8 END";
+
+constexpr int columns = 7;
 
 template <class T> std::optional<T> number(const PGresult* r, int column, int base)
 {
@@ -285,7 +293,7 @@ asio::awaitable<std::string> sql_probe::ask()
 
 std::string sql_probe::take_result(const pg_result* r)
 {
-    if (PQresultStatus(r) != PGRES_TUPLES_OK || PQntuples(r) != 1 || PQnfields(r) != 5)
+    if (PQresultStatus(r) != PGRES_TUPLES_OK || PQntuples(r) != 1 || PQnfields(r) != columns)
         return complaint();
     sql_word word;
     word.in_recovery = std::strcmp(PQgetvalue(r, 0, 0), "f") != 0;
@@ -293,6 +301,9 @@ std::string sql_probe::take_result(const pg_result* r)
     word.lsn = number<std::int64_t>(r, 2, 10);
     word.database_system_identifier = PQgetvalue(r, 0, 3);
     word.received_timeline = number<std::uint32_t>(r, 4, 10);
+    word.received_lsn = number<std::int64_t>(r, 5, 10);
+    if (const auto age = number<std::int64_t>(r, 6, 10)) // clocks of two hosts differ
+        word.replayed_age = std::chrono::milliseconds(std::max<std::int64_t>(*age, 0));
     if (moved_)
         return ""; // said by whoever was there before
     report_.word = std::move(word);

@@ -100,6 +100,14 @@ const char* to_string(operator_state s) noexcept
     return "ready";
 }
 
+std::optional<operator_state> operator_state_from(std::string_view word) noexcept
+{
+    for (const auto s : {operator_state::ready, operator_state::drain, operator_state::maint})
+        if (word == to_string(s))
+            return s;
+    return std::nullopt;
+}
+
 const member* topology::find(std::string_view name) const noexcept
 {
     const auto it = std::ranges::find(members, name, &member::name);

@@ -129,6 +129,7 @@ enum class cluster_kind
 
 [[nodiscard]] const char* to_string(cluster_kind k) noexcept;
 [[nodiscard]] const char* to_string(operator_state s) noexcept;
+[[nodiscard]] std::optional<operator_state> operator_state_from(std::string_view word) noexcept;
 
 struct topology
 {

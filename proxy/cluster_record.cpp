@@ -16,40 +16,34 @@ namespace
 
 constexpr std::chrono::seconds failure_memory{15};
 
+// Of one question to one member in ten seconds, of each kind.
+constexpr unsigned lines_told = 5;
+
 } // namespace
 
-void cluster_record::on_topology(const health::topology& t, health::time_point now)
+void cluster_record::on_topology(
+    const health::topology& before, const health::topology& after, health::time_point now
+)
 {
-    note_primary(t, now);
-    services_.on_topology(t, now);
-    const auto* primary = t.primary();
-    log::line line(log_level::info, "topology");
-    line.add("cluster", t.cluster).add("generation", static_cast<std::int64_t>(t.generation));
-    if (t.has_roles())
-        line.add("primary", primary ? log::quoted(primary->name) : "-")
-            .add("timeline", static_cast<std::int64_t>(t.highest_timeline));
-    if (t.kind == health::cluster_kind::patroni)
-        line.add("lock_source", t.lock.source).add("lock_reporter", t.lock.reporter);
-    line.text("cause", t.cause);
+    tell_change(before, after, last_, now);
+    note_primary(after, now);
+    services_.on_topology(after, now);
 }
 
 void cluster_record::note_primary(const health::topology& t, health::time_point now)
 {
     const auto* p = t.primary();
-    if (p && p->name != primary_)
+    if (p && (p->name != last_.name || last_.lost))
         ++role_changes_["promoted"];
-    if (!p && !primary_.empty())
+    if (!p && !last_.name.empty() && !last_.lost)
     {
         ++role_changes_["lost"];
-        unavailable_since_ = now;
+        last_.lost = now;
     }
-    if (p && unavailable_since_)
-    {
-        write_unavailable_.observe(std::chrono::duration<double>(now - *unavailable_since_).count()
-        );
-        unavailable_since_.reset();
-    }
-    primary_ = p ? p->name : "";
+    if (p && last_.lost)
+        write_unavailable_.observe(std::chrono::duration<double>(now - *last_.lost).count());
+    if (p)
+        last_ = {p->name, std::nullopt};
 }
 
 void cluster_record::on_check(const health::check& c, health::time_point now)
@@ -74,15 +68,19 @@ void cluster_record::on_check(const health::check& c, health::time_point now)
         failures_[key] = {c.error, now};
     if (said)
         return;
-    log::line(
-        c.error.empty() ? log_level::info : log_level::warning,
-        c.error.empty() ? "check_ok" : "check_failed"
-    )
-        .add("cluster", c.cluster)
-        .add("member", log::quoted(c.member))
+    const bool good = c.error.empty();
+    log::line line(good ? log_level::info : log_level::warning, good ? "check_ok" : "check_failed");
+    line.add("cluster", c.cluster)
+        .name("member", c.member)
         .add("source", c.source)
-        .add("path", c.path)
-        .text("error", c.error);
+        .add("path", c.path);
+    if (!good)
+        line.text("error", c.error);
+    // One that fails and answers by turns, or each time in another way.
+    line.limit(
+        lines_told,
+        {{"cluster", c.cluster}, {"member", c.member}, {"source", c.source}, {"path", c.path}}
+    );
 }
 
 void cluster_record::forget_failures(

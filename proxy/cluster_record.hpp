@@ -8,9 +8,9 @@
 #include "proxy/availability.hpp"
 #include "proxy/process_view.hpp"
 #include "proxy/stats.hpp"
+#include "proxy/topology_log.hpp"
 
 #include <map>
-#include <optional>
 #include <string>
 
 namespace rolegate::proxy
@@ -20,7 +20,9 @@ class cluster_record
 {
 public:
     // The belief has changed.
-    void on_topology(const health::topology& t, health::time_point now);
+    void on_topology(
+        const health::topology& before, const health::topology& after, health::time_point now
+    );
     void on_check(const health::check& c, health::time_point now);
 
     [[nodiscard]] cluster_view view(health::topology_ptr believed) const;
@@ -35,8 +37,7 @@ private:
     std::map<check_key, check_failure> failures_;
     std::map<std::string, std::uint64_t> role_changes_;
     histogram write_unavailable_;
-    std::string primary_; // of the last topology; "" = none
-    std::optional<health::time_point> unavailable_since_;
+    primary_memory last_; // the primary that is, or the one that was, since when it is lost
 };
 
 } // namespace rolegate::proxy

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <optional>
 #include <thread>
 
@@ -157,6 +158,30 @@ void front::begin_shutdown()
         l->stop();
     for (auto& w : workers_)
         w->begin_shutdown();
+}
+
+void front::leave_to_others()
+{
+    for (auto& l : listeners_)
+        l->leave_to_others();
+}
+
+std::vector<shared_socket> front::sockets() const
+{
+    std::vector<shared_socket> all;
+    for (const auto& l : listeners_)
+        std::ranges::copy(l->sockets(), std::back_inserter(all));
+    return all;
+}
+
+std::unique_ptr<standstill> front::stand_still()
+{
+    // A loop turns in milliseconds; clients notice a second.
+    constexpr std::chrono::seconds limit{1};
+    std::vector<event_loop*> loops;
+    for (auto& w : workers_)
+        loops.push_back(&w->loop());
+    return std::make_unique<standstill>(loops, limit);
 }
 
 void front::cut_all()

@@ -6,6 +6,7 @@
 
 #include "health/topology.hpp"
 #include "proxy/listener.hpp"
+#include "proxy/standstill.hpp"
 #include "proxy/worker.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -50,6 +51,15 @@ public:
     [[nodiscard]] std::vector<std::string> deserted(const health::topology& t) const;
 
     void begin_shutdown(); // no new clients; sessions end when they are idle
+
+    // No new clients, for another process has the sockets; sessions and who is held go on.
+    void leave_to_others();
+
+    // Listening sockets, and workers that close no descriptor while that lives. Throws
+    // std::runtime_error when one of them does not answer.
+    [[nodiscard]] std::vector<shared_socket> sockets() const;
+    [[nodiscard]] std::unique_ptr<standstill> stand_still();
+
     void cut_all();
     void stop(); // whatever is left is thrown away
 

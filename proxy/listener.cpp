@@ -77,6 +77,26 @@ void listener::stop()
     );
 }
 
+void listener::leave_to_others()
+{
+    home_.loop().post(
+        [this]
+        {
+            stopped_ = true;
+            for (auto& e : entrances_)
+                e.socket.leave_to_others();
+        }
+    );
+}
+
+std::vector<shared_socket> listener::sockets() const
+{
+    std::vector<shared_socket> all;
+    for (const auto& e : entrances_)
+        all.push_back(e.socket.shared_as(state_.settings.name));
+    return all;
+}
+
 std::vector<std::string> listener::bound() const
 {
     std::vector<std::string> all;
@@ -117,6 +137,9 @@ void listener::pause(entrance& e, const std::string& why)
 void listener::open(entrance& e)
 {
     e.pauses = false;
+    // It may have been inherited; and whoever else has it may have had it refuse connects.
+    if (const auto ec = e.socket.listen_again(); ec)
+        return pause(e, ec.message());
     if (!e.socket.watch_clients())
         pause(e, last_error().message());
 }

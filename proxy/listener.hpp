@@ -32,8 +32,12 @@ public:
     // Closes the listening sockets. From any thread.
     void stop();
 
+    // The same when another process has them as well and accepts from now on.
+    void leave_to_others();
+
     // See listening_socket.
     [[nodiscard]] std::vector<std::string> bound() const;
+    [[nodiscard]] std::vector<shared_socket> sockets() const; // until stop()
 
     // On `home`'s thread, whenever something may have changed. When nobody has been routable for
     // withdraw_after, connects are refused: clients that know several hosts go on to the next, and

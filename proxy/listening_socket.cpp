@@ -2,6 +2,7 @@
 #include "proxy/listening_socket.hpp"
 
 #include "proxy/connect.hpp"
+#include "proxy/inherited_sockets.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/system/system_error.hpp>
@@ -88,12 +89,15 @@ listening_socket::listening_socket(
     const config::host_port& bind,
     const config::listener_settings& settings
 )
-    : loop_(loop), told_(told)
+    : loop_(loop), told_(told), fd_(inherited().take(text_of(bind))), inherited_(fd_.is_open())
 {
     if (bind.is_unix())
         bind_unix(bind);
     else
         bind_tcp(bind, settings);
+    // Of one that was inherited the other process may refuse connects, and goes on if we fail.
+    if (inherited_)
+        return;
     if (const auto ec = listen_again(); ec)
     {
         remove_file(); // no destructor will
@@ -109,14 +113,21 @@ listening_socket::~listening_socket()
 void listening_socket::bind_unix(const config::host_port& bind)
 {
     unix_ = true;
+    bound_ = text_of(bind);
+    if (inherited_)
+    {
+        if (inherited().is_ours(bind.host))
+            path_ = bind.host;
+        return;
+    }
     const auto address = address_of(bind.host);
     remove_dead_socket(bind.host);
     fd_ = make_socket(AF_UNIX);
     check(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address));
     path_ = bind.host;
+    removes_file_ = true;
     // Who may connect is PostgreSQL's to decide, as with its own socket.
     ::chmod(path_.c_str(), 0777);
-    bound_ = text_of(bind);
 }
 
 void listening_socket::bind_tcp(
@@ -124,6 +135,9 @@ void listening_socket::bind_tcp(
 )
 {
     auto where = endpoint_of(bind);
+    bound_ = text_of(where);
+    if (inherited_)
+        return tune(fd_.get(), settings);
     fd_ = make_socket(where.protocol().family());
     reuse_address(true);
     // "[::]" is every IPv6 address and no IPv4 one, so that "*" may stand beside it.
@@ -180,20 +194,30 @@ void listening_socket::refuse_connects() noexcept
 error_code listening_socket::listen_again() noexcept
 {
     reuse_address(true);
-    return ::listen(fd_.get(), SOMAXCONN) == 0 ? error_code() : last_error();
+    if (::listen(fd_.get(), SOMAXCONN) != 0)
+        return last_error();
+    removes_file_ = !path_.empty();
+    return {};
 }
 
 void listening_socket::remove_file() noexcept
 {
-    if (const auto path = std::exchange(path_, {}); !path.empty())
-        ::unlink(path.c_str());
+    if (std::exchange(removes_file_, false))
+        ::unlink(path_.c_str());
 }
 
 void listening_socket::close() noexcept
 {
     remove_file();
-    loop_.forget_closed(*this);
+    // Another process may have it as well, and then the kernel does not forget it by itself.
+    loop_.forget(*this, fd_.get());
     fd_.reset();
+}
+
+void listening_socket::leave_to_others() noexcept
+{
+    removes_file_ = false;
+    close();
 }
 
 } // namespace rolegate::proxy

@@ -6,6 +6,7 @@
 #include "config/listener_settings.hpp"
 #include "proxy/event_loop.hpp"
 #include "proxy/peer.hpp"
+#include "proxy/shared_socket.hpp"
 #include "proxy/unique_fd.hpp"
 
 #include <boost/system/error_code.hpp>
@@ -31,7 +32,8 @@ public:
         ~owner() = default;
     };
 
-    // Binds and listens; throws boost::system::system_error.
+    // Binds and listens, or takes what was inherited for this address and leaves it as it is until
+    // listen_again(); throws boost::system::system_error.
     listening_socket(
         event_loop& loop,
         owner& told,
@@ -46,6 +48,12 @@ public:
     [[nodiscard]] const std::string& bound() const noexcept { return bound_; }
     [[nodiscard]] bool is_unix() const noexcept { return unix_; }
 
+    // `name`: its listener's. Until it is closed.
+    [[nodiscard]] shared_socket shared_as(const std::string& name) const
+    {
+        return {name, fd_.get(), path_, inherited_};
+    }
+
     // --- on the loop's thread ---
 
     // The owner is told of clients, or is not any more. False: the kernel has no room for it now.
@@ -56,15 +64,19 @@ public:
     [[nodiscard]] std::pair<unique_fd, error_code> accept(peer& from) noexcept;
 
     // Linux: a listening socket that is shut down stays bound and refuses connects until it listens
-    // again. Nobody else can take the port while the address is not to be reused; it must be again
-    // before it listens, because of the sessions that go on.
+    // again, here or in any process that has it. Nobody else can take the port while the address is
+    // not to be reused; it must be again before it listens, because of the sessions that go on.
     void refuse_connects() noexcept;
     [[nodiscard]] error_code listen_again() noexcept;
 
     void close() noexcept;
 
+    // The same for one that another process has as well: what it needs stays.
+    void leave_to_others() noexcept;
+
 private:
-    // Before the socket is closed: afterwards a file of this name may be somebody else's.
+    // Before the socket is closed: afterwards a file of this name may be somebody else's. Not while
+    // the process before still needs it.
     void remove_file() noexcept;
     void on_ready(std::uint32_t events) override;
     void reuse_address(bool on) noexcept;
@@ -74,9 +86,11 @@ private:
     event_loop& loop_;
     owner& told_;
     unique_fd fd_;
-    std::string path_; // of a unix socket, until the file is removed
+    std::string path_; // of a unix socket whose file is ours
     std::string bound_;
     bool unix_ = false;
+    bool inherited_ = false;
+    bool removes_file_ = false;
 };
 
 // The file of a unix socket that a process which was killed has left behind. One that somebody

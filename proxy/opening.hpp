@@ -51,6 +51,8 @@ struct opening
     bool server_silent = false;       // the server was closed because it said nothing in time
     bool role_gone = false;           // the server was closed because its member lost the role
     bool said_no = false;             // answered an encryption request with N
+    bool cancel_sent = false;         // a CancelRequest had somewhere to go
+    const char* cancel_result = nullptr; // set by a CancelRequest; see listener_stats
 
     opening(session& whose, event_loop& loop) : owner(whose), timer(loop) {}
 };

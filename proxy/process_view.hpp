@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <chrono>
 #include <compare>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -97,6 +98,7 @@ struct process_view
     process_usage usage;
     certificate_ends certificates;
     bool shutting_down = false;
+    std::uint64_t log_dropped = 0; // lines that found no room
     std::vector<cluster_view> clusters;
     std::vector<listener_view> listeners;
     std::vector<role_change> changes; // oldest first

@@ -1,8 +1,8 @@
 # The parts that do I/O, and the program.
 find_package(OpenSSL REQUIRED)
-find_package(spdlog REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 
 configure_file(version.hpp.in ${PROJECT_BINARY_DIR}/generated/rolegate_version.hpp @ONLY)
 
@@ -63,28 +63,41 @@ add_library(proxy STATIC
     certificate_ends.cpp
     cluster_record.cpp
     cli/client.cpp
+    command_line.cpp
     connect.cpp
     descriptors.cpp
     event_loop.cpp
     front.cpp
+    inherited_sockets.cpp
+    last_sessions.cpp
     listener.cpp
     listener_state.cpp
     listener_tls.cpp
     listening_socket.cpp
     log.cpp
+    log_writer.cpp
     peer.cpp
+    predecessor.cpp
+    process_life.cpp
     process_usage.cpp
     relay.cpp
     server.cpp
+    service_notify.cpp
+    service_report.cpp
     session.cpp
     session_client.cpp
     session_events.cpp
     session_operator.cpp
     session_server.cpp
     session_server_tls.cpp
+    standstill.cpp
+    successor.cpp
     tls_context.cpp
     tls_stream.cpp
+    topology_log.cpp
     transport.cpp
+    unusable_files.cpp
+    upgrade.cpp
     worker.cpp
     worker_moves.cpp
     worker_sessions.cpp)
@@ -92,11 +105,11 @@ target_precompile_headers(proxy REUSE_FROM asio_impl)
 target_include_directories(proxy PUBLIC ${PROJECT_BINARY_DIR}/generated)
 target_link_libraries(proxy
     PUBLIC proxy_pages proxy_shared health config asio_impl
-    PRIVATE spdlog::spdlog OpenSSL::SSL)
+    PRIVATE OpenSSL::SSL PkgConfig::SYSTEMD)
 
 add_executable(rolegate
     main.cpp
     cli/commands.cpp
     cli/version.cpp
     cli/watch.cpp)
-target_link_libraries(rolegate PRIVATE proxy spdlog::spdlog)
+target_link_libraries(rolegate PRIVATE proxy)

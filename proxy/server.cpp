@@ -3,20 +3,20 @@
 
 #include "config/print.hpp"
 #include "health/cluster_monitor.hpp"
-#include "health/http_connection.hpp"
 #include "proxy/admin/http_server.hpp"
 #include "proxy/admin/operator_desk.hpp"
 #include "proxy/cluster_record.hpp"
 #include "proxy/descriptors.hpp"
 #include "proxy/front.hpp"
-#include "proxy/listener_tls.hpp"
+#include "proxy/last_sessions.hpp"
 #include "proxy/log.hpp"
+#include "proxy/process_life.hpp"
+#include "proxy/service_status.hpp"
 #include "proxy/worker_observer.hpp"
 #include "rolegate_version.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <csignal>
 #include <deque>
@@ -31,13 +31,7 @@ using namespace std::chrono_literals;
 namespace asio = boost::asio;
 using config::log_level;
 
-// How often a process that is to end looks whether its last session has gone.
-constexpr auto drain_poll = 50ms;
-
-// After shutdown_timeout sessions are cut; their goodbyes take no longer than this.
-constexpr auto cut_limit = 3s;
-
-class server final : public health::observer, public worker_observer
+class server final : public health::observer, public worker_observer, process_life::owner
 {
 public:
     explicit server(const config::settings& settings);
@@ -52,11 +46,19 @@ private:
     void sessions_cut(std::size_t cluster, const std::string& member, std::size_t n) override;
     void first_session(std::size_t cluster, const std::string& member) override;
 
+    void open() override;
+    void leave() override;
+    asio::awaitable<std::size_t> sessions_left() override { return front_->sessions_left(); }
+    std::vector<shared_socket> sockets() override;
+    std::unique_ptr<standstill> stand_still() override { return front_->stand_still(); }
+    const standing_orders& orders() const override { return desk_.orders(); }
+    std::string status(std::size_t sessions) const override;
+    void obey(standing_orders orders) override { desk_.take_over(std::move(orders)); }
+
     void reload_tls();
     void await_signal();
     void on_signal(int number);
     void begin_shutdown();
-    asio::awaitable<void> drain();
     asio::awaitable<process_view> gather();
     admin::http_sources sources();
     admin::operator_desk::means means();
@@ -69,7 +71,8 @@ private:
     std::chrono::system_clock::time_point loaded_ = std::chrono::system_clock::now();
     asio::io_context control_{1};
     asio::signal_set signals_{control_, SIGTERM, SIGINT, SIGQUIT};
-    asio::steady_timer drain_timer_{control_};
+    process_life life_{control_, *this};
+    last_sessions last_;
 
     std::vector<std::unique_ptr<health::cluster_monitor>> monitors_;
     std::vector<cluster_record> records_;
@@ -81,11 +84,18 @@ private:
     admin::http_server admin_;
     bool reload_ok_ = true; // the last one
     bool shutting_down_ = false;
-    bool cut_ = false;
 };
 
 server::server(const config::settings& settings)
-    : settings_(settings), records_(settings.clusters.size()), desk_(means()),
+    : settings_(settings), last_(
+                               control_,
+                               settings.shutdown_timeout,
+                               {[this] { return front_->sessions_left(); },
+                                [this] { life_.reap(); },
+                                [this] { front_->cut_all(); },
+                                [this] { control_.stop(); }}
+                           ),
+      records_(settings.clusters.size()), desk_(means()),
       admin_(control_, settings.admin, sources())
 {
     for (const auto& c : settings_.clusters)
@@ -97,13 +107,14 @@ server::server(const config::settings& settings)
 
 void server::reload_tls()
 {
+    life_.reload_begins();
     try
     {
         front_->load_tls();
+        admin_.use(settings_.admin);
         certificates_ = read_certificate_ends(settings_);
         loaded_ = std::chrono::system_clock::now();
         reload_ok_ = true;
-        admin_.use(settings_.admin);
         log::line(log_level::info, "tls_reloaded")
             .text("text", "certificates are read again; other settings need a restart");
     }
@@ -112,6 +123,7 @@ void server::reload_tls()
         reload_ok_ = false;
         log::line(log_level::error, "reload_failed").text("error", e.what());
     }
+    life_.reload_ends();
 }
 
 // In the order of destination::index.
@@ -139,9 +151,17 @@ int server::run()
     await_signal();
     for (auto& m : monitors_)
         m->start();
+    life_.start();
+    control_.run();
+    stop();
+    log::line(log_level::info, "stopped");
+    return 0;
+}
+
+void server::open()
+{
     admin_.start();
     front_->start();
-
     log::line(log_level::info, "started")
         .add("version", version)
         .add("workers", static_cast<std::int64_t>(front_->workers()))
@@ -151,11 +171,6 @@ int server::run()
             log::line(log_level::info, "listening")
                 .add("listener", settings_.listeners[i].name)
                 .add("bind", address);
-
-    control_.run();
-    stop();
-    log::line(log_level::info, "stopped");
-    return 0;
 }
 
 // --- beliefs -----------------------------------------------------------------------------------
@@ -164,11 +179,14 @@ void server::on_topology(const health::topology_ptr& t, bool changed)
 {
     const auto cluster = cluster_index(t->cluster);
     front_->publish(cluster, t);
+    const auto seen = [](const auto& m) { return m->believed()->confirmed.has_value(); };
+    if (!life_.is_open() && std::ranges::all_of(monitors_, seen))
+        life_.all_seen();
     if (!changed)
         return;
 
     const auto now = std::chrono::steady_clock::now();
-    records_[cluster].on_topology(*t, now);
+    records_[cluster].on_topology(*told_[cluster], *t, now);
     history_.on_topology(*told_[cluster], *t, now, std::chrono::system_clock::now());
     told_[cluster] = t;
 }
@@ -226,13 +244,11 @@ void server::on_signal(int number)
     }
     if (number == SIGUSR2)
     {
-        // To die of it would cut every session.
-        log::line(log_level::warning, "not_supported")
-            .text("text", "this version cannot be upgraded while it runs; restart it");
+        life_.upgrade();
         return await_signal();
     }
     if (shutting_down_)
-        cut_ = true; // asked twice
+        last_.cut(); // asked twice
     else
         begin_shutdown();
     await_signal();
@@ -241,38 +257,28 @@ void server::on_signal(int number)
 void server::begin_shutdown()
 {
     shutting_down_ = true;
+    log::line(log_level::info, "stopping")
+        .add("shutdown_timeout_ms", settings_.shutdown_timeout.count());
+    life_.stop();
+    if (!life_.is_open())
+        return control_.stop();
     front_->begin_shutdown();
-    asio::co_spawn(
-        control_,
-        drain(),
-        [this](std::exception_ptr e)
-        {
-            control_.stop();
-            if (e)
-                std::rethrow_exception(e);
-        }
-    );
+    last_.start();
 }
 
-// Until the last session has gone. The monitors go on: a session that is left must not outlive its
-// member's role.
-asio::awaitable<void> server::drain()
+// The monitors go on: a session that is left must not outlive its member's role.
+void server::leave()
 {
-    const auto cut_at = std::chrono::steady_clock::now() + settings_.shutdown_timeout;
-    auto give_up_at = health::time_point::max();
-    while (co_await front_->sessions_left() > 0)
-    {
-        const auto now = std::chrono::steady_clock::now();
-        if (now >= give_up_at)
-            break;
-        if ((cut_ || now >= cut_at) && give_up_at == health::time_point::max())
-        {
-            give_up_at = now + cut_limit;
-            front_->cut_all();
-        }
-        drain_timer_.expires_after(drain_poll);
-        co_await drain_timer_.async_wait(asio::use_awaitable);
-    }
+    admin_.leave_to_others();
+    front_->leave_to_others();
+    last_.start();
+}
+
+std::vector<shared_socket> server::sockets()
+{
+    auto all = front_->sockets();
+    all.push_back(admin_.shared());
+    return all;
 }
 
 void server::stop()
@@ -286,6 +292,14 @@ void server::stop()
 
 // --- what is shown -----------------------------------------------------------------------------
 
+std::string server::status(std::size_t sessions) const
+{
+    std::vector<health::topology_ptr> believed;
+    for (const auto& m : monitors_)
+        believed.push_back(m->believed());
+    return service_status(believed, sessions, shutting_down_, health::clock::now());
+}
+
 asio::awaitable<process_view> server::gather()
 {
     const auto stats = co_await front_->stats();
@@ -296,6 +310,7 @@ asio::awaitable<process_view> server::gather()
     v.config_loaded = loaded_;
     v.config_reload_ok = reload_ok_;
     v.shutting_down = shutting_down_;
+    v.log_dropped = log::dropped();
     v.maxconn = front_->maxconn();
     v.usage = usage_now();
     v.certificates = certificates_;
@@ -342,14 +357,25 @@ admin::operator_desk::means server::means()
     };
     const auto obey = [this](const std::string& cluster, const health::operator_orders& orders)
     { monitors_[cluster_index(cluster)]->obey(orders); };
-    return {[this]() -> front& { return *front_; }, beliefs, obey};
+    const auto changed = [this](const standing_orders& orders) { life_.pass_on(orders); };
+    return {[this]() -> front& { return *front_; }, beliefs, obey, changed};
 }
+
+// However the server ends, what it has said last is written.
+struct last_lines
+{
+    last_lines() = default;
+    last_lines(const last_lines&) = delete;
+    last_lines& operator=(const last_lines&) = delete;
+    ~last_lines() { log::flush(); }
+};
 
 } // namespace
 
 int run_server(const config::settings& settings)
 {
-    log::init(settings.level);
+    log::init(settings.level, settings.format, settings.sessions);
+    const last_lines kept;
     std::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     try
@@ -362,34 +388,6 @@ int run_server(const config::settings& settings)
         log::line(log_level::error, "failed").text("error", e.what());
         return 1;
     }
-}
-
-std::vector<std::string> unusable_files(const config::settings& settings)
-{
-    std::vector<std::string> found;
-    const auto attempt = [&found](const std::string& where, const auto& make)
-    {
-        try
-        {
-            static_cast<void>(make());
-        }
-        catch (const std::exception& e)
-        {
-            found.push_back(where + e.what());
-        }
-    };
-    attempt("", [&settings] { return admin::make_tls(settings.admin.tls); });
-    for (const auto& l : settings.listeners)
-        attempt("", [&l] { return make_tls_contexts(l); });
-    for (const auto& c : settings.clusters)
-    {
-        const auto where = "cluster '" + c.name + "': ";
-        if (const auto& tls = c.patroni.tls)
-            attempt(where, [&tls] { return health::make_tls_context(*tls, "patroni.tls"); });
-        if (c.dcs && c.dcs->tls)
-            attempt(where, [&c] { return health::make_tls_context(*c.dcs->tls, "dcs.tls"); });
-    }
-    return found;
 }
 
 } // namespace rolegate::proxy

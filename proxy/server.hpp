@@ -6,17 +6,11 @@
 
 #include "config/settings.hpp"
 
-#include <string>
-#include <vector>
-
 namespace rolegate::proxy
 {
 
 // Runs until SIGTERM, SIGINT or SIGQUIT; returns the exit code (1: a bind failed or another error
 // at run time, said on stderr).
 [[nodiscard]] int run_server(const config::settings& settings);
-
-// Certificates, keys and authorities that run_server() could not use: a message for each.
-[[nodiscard]] std::vector<std::string> unusable_files(const config::settings& settings);
 
 } // namespace rolegate::proxy

@@ -22,6 +22,9 @@ namespace
 
 namespace asio = boost::asio;
 
+// Handshakes that fail in the same way, in ten seconds, of one listener.
+constexpr unsigned tls_failures_told = 5;
+
 // IPv4 as ::ffff:a.b.c.d, as handshake_count wants it.
 std::optional<address_key> key_of(const client_address& a)
 {
@@ -199,7 +202,10 @@ asio::awaitable<bool> session::secure_client()
             .add("id", static_cast<std::int64_t>(id_))
             .add("client", peer_.text())
             .add("listener", listener_->settings.name)
-            .text("error", *problem);
+            .text("error", *problem)
+            .limit(
+                tls_failures_told, {{"listener", listener_->settings.name}, {"error", *problem}}
+            );
         co_return fail(errc::tls_failed);
     }
     opening_->hands.secured();
@@ -285,6 +291,8 @@ asio::awaitable<void> session::forward_cancel()
         result = servers.empty() ? "no_member" : "offered";
     }
     ++worker_.stats_of(*listener_).cancel_requests[result];
+    opening_->cancel_result = result;
+    opening_->cancel_sent = !servers.empty();
     co_await offer_cancel(worker_.loop(), servers, packet, listener_->settings);
 }
 

@@ -26,6 +26,9 @@ constexpr milliseconds hung_server_limit{5000};
 // at once, and a server that hangs or a client that does not read gets no more than this.
 constexpr milliseconds message_end_limit{100};
 
+// Clients that are refused with their first packet, in ten seconds, of one listener and reason.
+constexpr unsigned rejects_told = 20;
+
 double seconds(std::chrono::steady_clock::duration d)
 {
     return std::chrono::duration<double>(d).count();
@@ -326,13 +329,17 @@ void session::record_end()
 
     // A probe that connects and closes is no session worth a line.
     const bool probe = why_ == errc::client_gone && opening_in_ == 0;
+    const char* cancel = opening_ ? opening_->cancel_result : nullptr;
+    const bool well = why_ == errc::none && (!cancel || opening_->cancel_sent);
+    if (!log::wants_session_end(well))
+        return;
     log::line told(probe ? config::log_level::debug : config::log_level::info, "session_end");
     if (!told)
         return;
     told.add("id", static_cast<std::int64_t>(id_))
         .add("client", peer_.text())
         .add("listener", listener_->settings.name)
-        .add("member", log::quoted(member_.empty() ? "-" : member_))
+        .name("member", member_)
         .add("tw_ms", in_ms(waited_))
         .add("tc_ms", in_ms(connecting_))
         .add("tt_ms", in_ms(total))
@@ -340,6 +347,13 @@ void session::record_end()
         .add("out", static_cast<std::int64_t>(out))
         .add("term", term)
         .add("why", info(why_).word);
+    if (cancel)
+        told.add("cancel", cancel);
+    // Whoever only knocks must not be able to fill the disk.
+    if (phase_ == phase::handshake && info(why_).who == side::client)
+        told.limit(
+            rejects_told, {{"listener", listener_->settings.name}, {"why", info(why_).word}}
+        );
 }
 
 } // namespace rolegate::proxy

@@ -87,6 +87,14 @@ void recent_mean::observe(double value) noexcept
     sum += value;
 }
 
+member_stats all_members(const listener_stats& l)
+{
+    member_stats all;
+    for (const auto& [name, member] : l.members)
+        add(all, member);
+    return all;
+}
+
 void merge(worker_stats& into, const worker_stats& from)
 {
     // The first worker's copy may be merged into nothing at all.

@@ -68,6 +68,9 @@ struct listener_stats
     histogram session_seconds;
 };
 
+// Those of its members together, and of sessions that reached none.
+[[nodiscard]] member_stats all_members(const listener_stats& l);
+
 // One entry a listener, in the order of the configuration.
 using worker_stats = std::vector<listener_stats>;
 

@@ -36,18 +36,11 @@ constexpr auto hint_every = 10ms;
 // After this a client tries a member again that has not answered another one.
 constexpr auto silence_rest = 10s;
 
-void warn(
-    const char* event,
-    const listener_state& l,
-    const std::string& member,
-    const char* key,
-    const std::string& text
-)
+// Every worker finds out for itself; one of them tells.
+void tell_of(log::line& to, const listener_state& l, const std::string& member)
 {
-    log::line(config::log_level::warning, event)
-        .add("listener", l.settings.name)
-        .add("member", log::quoted(member))
-        .text(key, text);
+    to.add("listener", l.settings.name).name("member", member);
+    to.limit(1, {{"listener", l.settings.name}, {"member", member}});
 }
 
 } // namespace
@@ -60,7 +53,7 @@ worker::worker(
     std::vector<listener_state*> listeners,
     worker_observer& observer
 )
-    : index_(index), workers_(workers), beliefs_(std::move(first_beliefs)),
+    : index_(index), workers_(workers), beliefs_(std::move(first_beliefs)), stale_(beliefs_.size()),
       listeners_(std::move(listeners)), observer_(observer), last_writer_(beliefs_.size()),
       stats_(listeners_.size()), buffers_(buffer_size), tls_(listeners_.size()),
       cancel_offers_(cancel_offers_per_second, cancel_offers_at_once), endings_(hint_every),
@@ -238,6 +231,8 @@ void worker::sweep()
     // Armed first: whatever goes wrong below, time-outs go on.
     sweeper_.call_at(now + sweep_every, completion([this](const auto&) { sweep(); }));
     ++tick_;
+    if (index_ == 0) // they all see the same
+        tell_stale(now);
     sweep_gone_clients(now);
     end_stale_sessions(now);
     for_each_session(waiting_, [now](session& s) { s.on_sweep(now); });
@@ -343,6 +338,11 @@ std::size_t worker::sessions() const
 
 void worker::note_cut(const listener_state& l, const std::string& member, std::size_t n)
 {
+    log::line(config::log_level::info, "sessions_cut")
+        .add("listener", l.settings.name)
+        .name("member", member)
+        .add("sessions", static_cast<std::int64_t>(n))
+        .add("worker", static_cast<std::int64_t>(index_));
     if (config::is_leader_only(l.settings.role))
         observer_.sessions_cut(l.cluster, member, n);
 }
@@ -356,16 +356,22 @@ void worker::hint(std::size_t cluster, const std::string& member, health::life_s
 
 void worker::note_silent(const listener_state& l, const std::string& member)
 {
-    if (silent_.note(l.cluster, member, std::chrono::steady_clock::now()))
-        warn("server_silent", l, member, "text", "no answer in time: others come first for 10 s");
+    if (!silent_.note(l.cluster, member, std::chrono::steady_clock::now()))
+        return;
+    log::line line(config::log_level::warning, "server_silent");
+    tell_of(line, l, member);
+    line.text("text", "no answer in time: others come first for 10 s");
 }
 
 void worker::note_server_tls_failed(
     const listener_state& l, const std::string& member, const std::string& problem
 )
 {
-    if (tls_failures_.note(l.index, member, std::chrono::steady_clock::now()))
-        warn("server_tls_failed", l, member, "error", problem);
+    if (!tls_failures_.note(l.index, member, std::chrono::steady_clock::now()))
+        return;
+    log::line line(config::log_level::warning, "server_tls_failed");
+    tell_of(line, l, member);
+    line.text("error", problem);
 }
 
 } // namespace rolegate::proxy

@@ -130,6 +130,7 @@ private:
     void run();
     void adopt(std::size_t cluster, health::topology_ptr t);
     void sweep();
+    void tell_stale(session::time_point now);
     void end_stale_sessions(session::time_point now);
     void sweep_gone_clients(session::time_point now);
     void sweep_idle();
@@ -151,6 +152,7 @@ private:
     const std::size_t index_;
     const std::size_t workers_;
     std::vector<health::topology_ptr> beliefs_; // by cluster
+    std::vector<bool> stale_;                   // and has been told
     const std::vector<listener_state*> listeners_;
     worker_observer& observer_;
 

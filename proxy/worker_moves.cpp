@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 //
 // Sessions that another member should serve: idle ones are ended, a few at a time, for their
-// clients come again, and all at once they would be a stampede.
+// clients come again, and all at once they would be a stampede. And views that have grown too old.
+#include "proxy/log.hpp"
 #include "proxy/worker.hpp"
 
 #include <algorithm>
@@ -60,6 +61,24 @@ void worker::rebalance(session::time_point now)
         );
         for (const auto& [member, most] : due)
             l->members.note_moved(move_sessions(*l, member, most), now);
+    }
+}
+
+// Nobody publishes a view that has grown too old.
+void worker::tell_stale(session::time_point now)
+{
+    for (std::size_t cluster = 0; cluster < beliefs_.size(); ++cluster)
+    {
+        const auto& t = *beliefs_[cluster];
+        const bool stale = t.stale(now);
+        if (stale == stale_[cluster])
+            continue;
+        stale_[cluster] = stale;
+        log::line line(
+            stale ? config::log_level::warning : config::log_level::info,
+            stale ? "view_stale" : "view_fresh"
+        );
+        line.add("cluster", t.cluster).add("stale_after_ms", t.stale_after.count());
     }
 }
 

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: PostgreSQL
 # Builds and tests everything, or the parts that are named, on a fresh Debian 12. Quiet when all is well.
 #
-#   tests/run.sh [unit|loopback|cluster|asan|tsan|fuzz|lint|all]...
+#   tests/run.sh [unit|loopback|cluster|package|asan|tsan|fuzz|lint|all]...
 #
 # unit      pure tests and the replayed fuzz corpora      loopback  real sockets, scripted servers; the long random test
 # cluster   a real Patroni cluster on loopback            lint      who may include whom, and style
 # asan      unit, replay, loopback under ASan and UBSan   tsan      loopback under TSan
-# fuzz      each fuzz target for FUZZ_SECONDS (5)
+# fuzz      each fuzz target for FUZZ_SECONDS (5)         package   the .deb, its service, manual, completion and schema
 #
 # CI=true makes warnings errors. ROLEGATE_TEST_TIMEOUT_SCALE stretches every limit of the tests (1; of cluster 2).
 # The last line is always "N passed, N failed".
@@ -126,6 +126,30 @@ ctest_part() { # PART PRESET DIRECTORY LABELS [TARGET...]
     report "$part" $((SECONDS - begin)) "$good" "$bad" "$log"
 }
 
+count_pytest() { # LOG
+    local last good=0 bad=0
+    while read -r last; do
+        [[ $last =~ ([0-9]+)\ passed ]] && good=$((good + BASH_REMATCH[1]))
+        [[ $last =~ ([0-9]+)\ failed ]] && bad=$((bad + BASH_REMATCH[1]))
+        [[ $last =~ ([0-9]+)\ error ]] && bad=$((bad + BASH_REMATCH[1]))
+    done < <(grep -E '(passed|failed|error).* in [0-9.]+s' "$1")
+    echo $good $bad
+}
+
+package_part() {
+    local begin=$SECONDS log=$logs/package.log good=0 bad=0 code
+    if ! build release "$log" rolegate; then
+        report package $((SECONDS - begin)) 0 1 "$log"
+        return
+    fi
+    run "$log" timeout --kill-after=30 600 /usr/bin/python3 -m pytest -p no:cacheprovider -v -rfEP --tb=short \
+        tests/package
+    code=$?
+    read -r good bad < <(count_pytest "$log")
+    ((code != 0 && bad == 0)) && bad=1
+    report package $((SECONDS - begin)) "$good" "$bad" "$log"
+}
+
 # Most of the time the cluster tests wait, each half for a cluster of its own: the parts that keep the processors busy
 # run beside them.
 cluster_begin() {
@@ -147,18 +171,14 @@ cluster_begin() {
 }
 
 cluster_end() {
-    local good=0 bad=0 code=1 last
+    local good=0 bad=0 code=1
     if [[ -n $cluster_run ]]; then
         wait "$cluster_run"
         code=$?
         cluster_run=""
         cat "$cluster_log".[12] >> "$cluster_log"
     fi
-    while read -r last; do
-        [[ $last =~ ([0-9]+)\ passed ]] && good=$((good + BASH_REMATCH[1]))
-        [[ $last =~ ([0-9]+)\ failed ]] && bad=$((bad + BASH_REMATCH[1]))
-        [[ $last =~ ([0-9]+)\ error ]] && bad=$((bad + BASH_REMATCH[1]))
-    done < <(grep -E '(passed|failed|error).* in [0-9.]+s' "$cluster_log")
+    read -r good bad < <(count_pytest "$cluster_log")
     ((code != 0 && bad == 0)) && bad=1
     report cluster $((SECONDS - cluster_since)) "$good" "$bad" "$cluster_log"
 }
@@ -191,7 +211,7 @@ fuzz_part() {
 
 parts=("$@")
 if ((${#parts[@]} == 0)) || [[ " ${parts[*]} " == *" all "* ]]; then
-    parts=(cluster unit loopback lint asan tsan fuzz)
+    parts=(cluster unit loopback lint package asan tsan fuzz)
 fi
 
 packages=(build test)
@@ -200,8 +220,9 @@ for part in "${parts[@]}"; do
         unit|loopback|asan|tsan|lint) ;;
         cluster) packages+=(cluster) ;;
         fuzz) packages+=(fuzz) ;;
+        package) packages+=(package) ;;
         -h|--help) sed -n '3,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
-        *) echo "run.sh: no part '$part'; parts are unit loopback cluster asan tsan fuzz lint all" >&2; exit 2 ;;
+        *) echo "run.sh: no part '$part'; parts are unit loopback cluster package asan tsan fuzz lint all" >&2; exit 2 ;;
     esac
 done
 
@@ -221,6 +242,7 @@ for part in "${parts[@]}"; do
         # What is pure runs on one thread.
         tsan)     ctest_part tsan tsan build/tsan loopback loopback_tests ;;
         fuzz)     fuzz_part ;;
+        package)  package_part ;;
         cluster)  cluster_begin ;;
     esac
 done

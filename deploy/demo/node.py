@@ -41,6 +41,7 @@ class Node:
         self._settings = settings
         self._gate = None
         self._tags = {}
+        self._pooler = None
         self._write_config()
         self.child = Child(name, ["patroni", self.config], self.log, self.user, stop_signal=signal.SIGINT)
 
@@ -68,6 +69,8 @@ class Node:
                     "maximum_lag_on_failover": 1048576,
                     "synchronous_mode": settings.synchronous,
                     "failsafe_mode": settings.failsafe,
+                    **({"standby_cluster": dict(zip(("host", "port"), settings.standby_of, strict=True))}
+                       if settings.standby_of else {}),
                     "postgresql": {
                         "use_pg_rewind": True,
                         "use_slots": True,
@@ -82,6 +85,7 @@ class Node:
             "postgresql": {
                 "listen": self.postgres,
                 "connect_address": self.postgres,
+                **({"proxy_address": self._pooler} if self._pooler else {}),
                 "data_dir": self.data,
                 "bin_dir": postgres_bin(),
                 "pgpass": f"{self.directory}/pgpass",
@@ -135,12 +139,21 @@ class Node:
         self._gate = gate
         self._write_config()
 
-    def set_tags(self, **tags):
-        """What an operator does who edits the node's configuration and reloads it."""
-        self._tags = tags
+    def _reload(self):
+        """What an operator does who has edited the node's configuration."""
         self._write_config()
         wait_until(f"{self.name} reloads", lambda: (answer := rest.ask(self.rest, "/reload", "POST")) is not None
                    and answer.status in (200, 202), 20)
+
+    def set_pooler(self, address):
+        """HOST:PORT of the pooler beside it, which its Patroni names in its key as `proxy_url`; None takes that back."""
+        self._pooler = address
+        self._reload()
+
+    def set_tags(self, **tags):
+        """Other tags than before, at once."""
+        self._tags = tags
+        self._reload()
         wait_until(f"{self.name} has its tags", lambda: (self.status() or {}).get("tags", {}) == tags, 30)
 
     def stop(self):
@@ -188,7 +201,7 @@ class Node:
         return blocker.close
 
     def rebuild(self):
-        """Throws the data away; its Patroni copies it from the leader, also in pause."""
+        """Throws the data away; its Patroni copies it from the leader, at the end of a pause if there is one."""
         self.kill_patroni()     # in pause a polite end takes a ttl
         self.kill_postgres()
         shutil.rmtree(self.data, ignore_errors=True)

@@ -40,6 +40,7 @@ class Settings:
     password: str = "postgres"
     log_requests: bool = False  # each node's log has a line for every request to its REST API
     parameters: dict = field(default_factory=dict)     # of PostgreSQL, beside those every cluster gets
+    standby_of: tuple = ()      # host and port that lead to the primary of another cluster, which this one follows
     etcd_addresses: list = field(default_factory=list, init=False)
 
 

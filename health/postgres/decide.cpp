@@ -2,6 +2,7 @@
 #include "health/postgres/decide.hpp"
 
 #include "health/postgres/writer.hpp"
+#include "health/progress.hpp"
 #include "health/restrain.hpp"
 
 #include <algorithm>
@@ -26,6 +27,7 @@ member base_of(const scene& s, const testimony& t)
     m.host = t.host;
     m.port = t.port;
     m.lag_bytes.reset();
+    m.lag_time.reset();
     take_addresses(m, s.seen.addresses);
     m.other_addresses.clear(); // nobody has been asked there who he is
     m.sql_error = t.said.error;
@@ -76,22 +78,43 @@ grant read_grant(const scene& s, const testimony& t, const std::string& system)
     return {admission::open, "standby", "is a standby that answers"};
 }
 
-// Of standbys that can be compared with a primary that answers; unknown is not zero.
-void measure_lag(const scene& s, topology& t)
+// Whom standbys are held against; nullptr when it is silent or does not tell where it is.
+const testimony* measure_of(const scene& s, const topology& t)
 {
     const auto* p = t.primary();
     const auto* writer = s.seen.find(p ? p->name : t.last_writer);
-    if (!writer || !writer->claims() || !writer->said.word->lsn)
-        return;
+    return writer && writer->claims() && writer->said.word->lsn ? writer : nullptr;
+}
+
+bool is_comparable(const testimony& t, const testimony& writer)
+{
+    return t.speaks() && !t.claims() && t.said.word->lsn &&
+           t.said.word->database_system_identifier == writer.said.word->database_system_identifier;
+}
+
+// Of standbys that can be compared with a primary that answers; unknown is not zero.
+void measure_lag(const scene& s, topology& t)
+{
+    const auto* writer = measure_of(s, t);
+    std::optional<wal_position> now;
+    if (writer)
+        now = {writer->name, *writer->said.word->lsn, writer->said.seen};
+    note_position(t, s.before, now);
     for (auto& m : t.members)
     {
-        const auto* standby = s.seen.find(m.name);
-        if (!standby->speaks() || standby->claims() || !standby->said.word->lsn ||
-            standby->said.word->database_system_identifier !=
-                writer->said.word->database_system_identifier)
+        const auto& standby = *s.seen.find(m.name);
+        if (!writer || !is_comparable(standby, *writer))
+        {
+            m.up_to_date.reset();
             continue;
-        // They are asked one after the other: a standby may have been asked later.
-        m.lag_bytes = std::max<std::int64_t>(*writer->said.word->lsn - *standby->said.word->lsn, 0);
+        }
+        const auto& said = standby.said;
+        const auto* then = position_for(t, said.seen, s.rules.fresh_for);
+        const auto there = then ? then->lsn : now->lsn; // its first answer may be the older one
+        m.lag_bytes = std::max<std::int64_t>(there - *said.word->lsn, 0);
+        measure_lag_time(
+            m, {said.word->lsn, said.word->received_lsn, said.word->replayed_age, said.seen}
+        );
     }
 }
 

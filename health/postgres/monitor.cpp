@@ -82,17 +82,7 @@ monitor::monitor(
     t.stale_after = settings.stale_after.value_or(t.stale_after);
     believed_ = std::make_shared<const topology>(std::move(t));
     if (settings.check)
-        checks_.emplace(
-            control,
-            settings,
-            seen_.checks,
-            [this](const check& c, bool changed)
-            {
-                observer_.on_check(c);
-                if (changed)
-                    believe(clock::now());
-            }
-        );
+        checks_.emplace(control, settings, seen_.checks, to, [this] { believe(clock::now()); });
 }
 
 monitor::~monitor() = default;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/admin/doorway.hpp"
 
+#include "proxy/inherited_sockets.hpp"
 #include "proxy/listening_socket.hpp"
 #include "proxy/peer.hpp"
 
@@ -40,6 +41,13 @@ tcp::endpoint endpoint_of(asio::io_context& control, const config::host_port& bi
         ->endpoint();
 }
 
+std::string text_of(const tcp::endpoint& at)
+{
+    std::ostringstream out;
+    out << at;
+    return out.str();
+}
+
 template <class Use> void use_file(const char* key, const std::string& path, Use use)
 {
     error_code ec;
@@ -64,44 +72,71 @@ doorway::~doorway()
 
 any_acceptor doorway::open(asio::io_context& control, const config::admin_settings& settings)
 {
-    const auto& bind = settings.bind;
-    if (bind.is_unix())
+    if (settings.bind.is_unix())
+        return open_unix(control, settings);
+    const auto at = endpoint_of(control, settings.bind);
+    tcp::acceptor acceptor(control);
+    if (auto before = inherited().take(text_of(at)); before.is_open())
     {
-        remove_dead_socket(bind.host);
-        local::acceptor acceptor(control);
-        acceptor.open();
-        // Nobody may connect before the permissions are what they shall be.
-        const auto mask = ::umask(0777);
-        error_code ec;
-        acceptor.bind(local::endpoint(bind.host), ec);
-        ::umask(mask);
-        if (ec)
-            throw boost::system::system_error(ec);
-        path_ = bind.host;
-        ::chmod(path_.c_str(), static_cast<::mode_t>(settings.mode));
+        inherited_ = true;
+        acceptor.assign(at.protocol(), before.get());
+        before.release();
+    }
+    else
+    {
+        acceptor.open(at.protocol());
+        acceptor.set_option(tcp::acceptor::reuse_address(true));
+        acceptor.bind(at);
         acceptor.listen();
-        bound_ = "unix:" + path_;
+    }
+    bound_ = text_of(acceptor.local_endpoint());
+    return any_acceptor(std::move(acceptor));
+}
+
+any_acceptor doorway::open_unix(asio::io_context& control, const config::admin_settings& settings)
+{
+    const auto& path = settings.bind.host;
+    bound_ = "unix:" + path;
+    local::acceptor acceptor(control);
+    if (auto before = inherited().take(bound_); before.is_open())
+    {
+        inherited_ = true;
+        if (inherited().is_ours(path))
+            path_ = path;
+        acceptor.assign(local(), before.get());
+        before.release();
         return any_acceptor(std::move(acceptor));
     }
-    const auto at = endpoint_of(control, bind);
-    tcp::acceptor acceptor(control);
-    acceptor.open(at.protocol());
-    acceptor.set_option(tcp::acceptor::reuse_address(true));
-    acceptor.bind(at);
+    remove_dead_socket(path);
+    acceptor.open();
+    // Nobody may connect before the permissions are what they shall be.
+    const auto mask = ::umask(0777);
+    error_code ec;
+    acceptor.bind(local::endpoint(path), ec);
+    ::umask(mask);
+    if (ec)
+        throw boost::system::system_error(ec);
+    path_ = path;
+    removes_file_ = true;
+    ::chmod(path_.c_str(), static_cast<::mode_t>(settings.mode));
     acceptor.listen();
-    std::ostringstream text;
-    text << acceptor.local_endpoint();
-    bound_ = text.str();
     return any_acceptor(std::move(acceptor));
+}
+
+shared_socket doorway::shared()
+{
+    return {"admin", acceptor_.native_handle(), path_, inherited_};
 }
 
 void doorway::close() noexcept
 {
     // First the file: afterwards one of this name may be somebody else's.
-    if (const auto path = std::exchange(path_, {}); !path.empty())
-        ::unlink(path.c_str());
+    if (std::exchange(removes_file_, false) && !path_.empty())
+        ::unlink(path_.c_str());
+    // Not close(): another process may have it as well, and the kernel would go on reporting it.
     error_code ignored;
-    acceptor_.close(ignored);
+    if (acceptor_.is_open())
+        unique_fd(acceptor_.release(ignored)).reset();
 }
 
 std::shared_ptr<asio::ssl::context> make_tls(const std::optional<config::admin_tls>& settings)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "config/settings.hpp"
+#include "proxy/shared_socket.hpp"
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -23,7 +24,8 @@ using any_acceptor = boost::asio::basic_socket_acceptor<boost::asio::generic::st
 class doorway
 {
 public:
-    // Throws boost::system::system_error when the address is taken.
+    // Takes what was inherited for this address; throws boost::system::system_error when somebody
+    // else has it.
     doorway(boost::asio::io_context& control, const config::admin_settings& settings);
     ~doorway();
     doorway(const doorway&) = delete;
@@ -34,13 +36,26 @@ public:
     // "127.0.0.1:7000", "unix:/run/rolegate/admin"
     [[nodiscard]] const std::string& bound() const noexcept { return bound_; }
 
+    // For the next process; until close().
+    [[nodiscard]] shared_socket shared();
+
+    // Clients are served here: the file of a unix socket is ours to remove.
+    void open_to_all() noexcept { removes_file_ = true; }
+
+    // It is another process's again.
+    void leave_to_others() noexcept { removes_file_ = false; }
+
     void close() noexcept;
 
 private:
     any_acceptor open(boost::asio::io_context& control, const config::admin_settings& settings);
+    any_acceptor
+    open_unix(boost::asio::io_context& control, const config::admin_settings& settings);
 
-    std::string path_; // of a unix socket, until its file is removed
+    std::string path_; // of a unix socket that Rolegate has made
     std::string bound_;
+    bool inherited_ = false;
+    bool removes_file_ = false;
     any_acceptor acceptor_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 
 namespace rolegate::proxy::admin
 {
@@ -13,21 +14,11 @@ namespace rolegate::proxy::admin
 namespace
 {
 
-member_stats all_members(const listener_view& l)
-{
-    worker_stats one(1);
-    for (const auto& [name, m] : l.stats.members)
-    {
-        worker_stats next(1);
-        next[0].members[""] = m;
-        merge(one, next);
-    }
-    return one[0].members[""];
-}
-
 std::size_t limit_of(const process_view& view, const listener_view& l)
 {
-    return l.settings.maxconn.value_or(view.maxconn);
+    // No more than collectors take for a number; HAProxy counts with int.
+    constexpr std::size_t most = std::numeric_limits<std::int32_t>::max();
+    return std::min(l.settings.maxconn.value_or(view.maxconn), most);
 }
 
 row frontend_row(
@@ -143,7 +134,7 @@ std::string haproxy_csv(const process_view& view)
     for (std::size_t i = 0; i < view.listeners.size(); ++i)
     {
         const auto& l = view.listeners[i];
-        const auto all = all_members(l);
+        const auto all = all_members(l.stats);
         const auto members = places_of(view, l);
         frontend_row(view, l, i + 1, all).append_to(out);
         for (std::size_t m = 0; m < members.size(); ++m)

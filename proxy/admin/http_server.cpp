@@ -2,6 +2,7 @@
 #include "proxy/admin/http_server.hpp"
 
 #include "proxy/admin/json.hpp"
+#include "proxy/inherited_sockets.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -172,6 +173,7 @@ http_server::http_server(
 
 void http_server::start()
 {
+    door_.open_to_all();
     asio::co_spawn(
         control_,
         accept_loop(),
@@ -196,6 +198,12 @@ void http_server::stop()
     for (auto* c : connections_)
         if (c->is == connection::stage::waiting)
             c->drop();
+}
+
+void http_server::leave_to_others()
+{
+    door_.leave_to_others();
+    stop();
 }
 
 // --- connections -------------------------------------------------------------------------------

@@ -32,8 +32,9 @@ struct http_limits
 class http_server
 {
 public:
-    // Binds at once; throws boost::system::system_error when the address is taken, and
-    // std::runtime_error when a file cannot be used.
+    // Binds at once, or takes what was inherited for this address; throws
+    // boost::system::system_error when the address is taken, and std::runtime_error when a file
+    // cannot be used.
     http_server(
         boost::asio::io_context& control,
         const config::admin_settings& settings,
@@ -47,12 +48,16 @@ public:
     // std::runtime_error when a file cannot be used; then nothing has changed.
     void use(const config::admin_settings& settings);
 
-    // Closes the listening socket and the connections that wait for a request. Those with an
-    // answer under way end with it.
+    // Closes the listening socket, which another process may have as well, and the connections that
+    // wait for a request. Those with an answer under way end with it.
     void stop();
+
+    // The same, but of a unix socket the file stays, for the process that goes on with it.
+    void leave_to_others();
 
     // "127.0.0.1:7000"
     [[nodiscard]] const std::string& bound() const noexcept { return door_.bound(); }
+    [[nodiscard]] shared_socket shared() { return door_.shared(); } // until stop()
 
 private:
     struct connection;

@@ -18,11 +18,8 @@ namespace
 {
 
 namespace json = boost::json;
-using health::operator_state;
 
 constexpr std::string_view root = "/api/v1/";
-constexpr operator_state all_states[] = {
-    operator_state::ready, operator_state::drain, operator_state::maint};
 
 response error(int status, const std::string& what)
 {
@@ -52,14 +49,6 @@ std::optional<std::uint64_t> number_of(const std::string& text)
     const auto* end = text.data() + text.size();
     const auto [at, ec] = std::from_chars(text.data(), end, number);
     return ec == std::errc() && at == end ? std::optional(number) : std::nullopt;
-}
-
-std::optional<operator_state> state_of(std::string_view word)
-{
-    for (const auto s : all_states)
-        if (word == health::to_string(s))
-            return s;
-    return std::nullopt;
 }
 
 } // namespace
@@ -107,7 +96,7 @@ std::optional<response> read_body(operation& o, std::string_view body)
     if (!word || !word->is_string())
         return error(400, expected);
     const auto& text = word->get_string();
-    const auto state = state_of({text.data(), text.size()});
+    const auto state = health::operator_state_from({text.data(), text.size()});
     if (!state)
         return error(
             400,

@@ -46,8 +46,12 @@ asio::awaitable<response> operator_desk::operate(operation o)
 
 void operator_desk::take_over(standing_orders orders)
 {
+    for (const auto& [listener, by] : orders_.paused)
+        if (!orders.paused.contains(listener))
+            static_cast<void>(means_.clients().pause(listener, false));
     orders_ = std::move(orders);
     apply();
+    means_.changed(orders_);
 }
 
 void operator_desk::apply()
@@ -64,6 +68,7 @@ response operator_desk::pause(const operation& o)
     if (!means_.clients().pause(o.listener, is_pause))
         return no_such_listener(o.listener, means_.clients().names());
     orders_.set_paused(o.listener, is_pause, stamp(o));
+    means_.changed(orders_);
     log::line(log_level::info, is_pause ? "paused" : "resumed")
         .add("listener", o.listener)
         .add("by", who_of(o));
@@ -94,6 +99,7 @@ response operator_desk::set_state(const operation& o)
     const auto had_none = clients.deserted(*before);
     orders_.set_member(o.cluster, o.member, {o.state, stamp(o)});
     means_.obey(o.cluster, orders_.orders_of(o.cluster));
+    means_.changed(orders_);
     log::line(log_level::info, "member_state")
         .add("cluster", o.cluster)
         .add("member", log::quoted(o.member))

@@ -30,6 +30,7 @@ public:
         std::function<front&()> clients;
         std::function<std::vector<health::topology_ptr>()> beliefs; // of every cluster
         std::function<void(const std::string& cluster, const health::operator_orders&)> obey;
+        std::function<void(const standing_orders&)> changed; // for whoever else is bound by them
     };
 
     explicit operator_desk(means m) : means_(std::move(m)) {}

@@ -11,6 +11,7 @@
 #include "proxy/cli/version.hpp"
 #include "proxy/cli/watch.hpp"
 #include "proxy/server.hpp"
+#include "proxy/unusable_files.hpp"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>

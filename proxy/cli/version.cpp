@@ -7,7 +7,6 @@
 #include <boost/version.hpp>
 #include <libpq-fe.h>
 #include <openssl/crypto.h>
-#include <spdlog/version.h>
 
 namespace rolegate::proxy::cli
 {
@@ -45,8 +44,7 @@ std::string version_text()
     return std::string("rolegate ") + version + "\n" + "build     " + build + ", " + compiler() +
            "\n" + "Boost     " +
            dotted(BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100) + "\n" +
-           "OpenSSL   " + OpenSSL_version(OPENSSL_VERSION_STRING) + "\n" + "spdlog    " +
-           dotted(SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH) + "\n" +
+           "OpenSSL   " + OpenSSL_version(OPENSSL_VERSION_STRING) + "\n" +
            "CLI11     " CLI11_VERSION "\n" + "libpq     " + libpq_version() + "\n";
 }
 

@@ -3,29 +3,22 @@
 
 import csv
 
-import yaml
-
 from demo import ports, rest
 from demo.processes import Child, wait_until
-from demo.rolegate import Rolegate, binary
+from field import FieldRolegate
 
 
-class ServiceRolegate(Rolegate):
+class ServiceRolegate(FieldRolegate):
     """One listener, `service`, before one cluster, `main`. `tcp` and `cluster` add keys to the parts of that name."""
 
     def __init__(self, members, directory, name, tcp=None, cluster=None, listener=None):
         self.host = "127.0.0.1"
         self.port = ports.free_port()
-        self.admin = f"{self.host}:{ports.free_port()}"
-        self.config = f"{directory}/{name}.yaml"
-        configuration = {
+        super().__init__(directory, name, {
             "clusters": {"main": {"tcp": {"members": list(members), **(tcp or {})}, **(cluster or {})}},
             "listeners": {"service": {"bind": self.address, "cluster": "main", **(listener or {})}},
-            "admin": {"bind": self.admin},
-        }
-        with open(self.config, "w") as file:
-            yaml.safe_dump(configuration, file, sort_keys=False, default_flow_style=None)
-        self.child = Child(name, [binary(), "run", "-c", self.config], f"{directory}/{name}.log")
+            "admin": {"bind": f"{self.host}:{ports.free_port()}"},
+        })
 
     @property
     def address(self):

@@ -13,7 +13,7 @@ from demo.outage import measure_switchover
 from demo.processes import TIMEOUT_SCALE, Child, wait_until
 from demo.rolegate import binary
 from demo.writer import CREATE, Writer
-from witness import Resident, Witness
+from witness import Resident, Witness, resident_on
 
 # Requests a second to all nodes' REST APIs together.
 QUIET = 0.5
@@ -149,16 +149,6 @@ def test_b11_pause_rebuild_and_resume(cluster, dcs_rolegate):
 
     assert {found for _, found in seen} == {True}, "a read went to a replica that lacks a row"
     assert writer.lives() and reader.lives()
-
-
-def resident_on(cluster, rolegate, node):
-    """A session on that very node."""
-    port = rolegate.write_port if node is cluster.leader() else rolegate.read_port
-    while True:
-        resident = Resident(cluster, rolegate, port)
-        if resident.backend[0] == node.host:
-            return resident
-        resident.close()
 
 
 def test_lock_is_gone_in_pause(cluster, make_dcs_rolegate):

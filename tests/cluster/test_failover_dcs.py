@@ -5,9 +5,9 @@ import pytest
 
 from clients import PATIENT, where
 from demo.outage import Measurement, measure_switchover, table
-from demo.patroni_cluster import Cluster, Settings
 from demo.processes import wait_until
 from demo.writer import CREATE, SteadyWriter
+from field import second_cluster
 from witness import Resident, Witness
 
 ROUNDS = 5
@@ -150,22 +150,12 @@ def test_b8_postgres_of_the_leader_cannot_be_started_again(cluster, make_dcs_rol
     print("\n" + table([outage]))
 
 
-def neighbour(prefix):
-    """127.0.2 of 127.0.1: addresses that no other run uses."""
-    net, _, number = prefix.rpartition(".")
-    return f"{net}.{int(number) + 1}"
-
-
 @pytest.fixture
 def etcd2_cluster(directory, prefix):
     """Two nodes that use the old API of etcd, as Patroni's `etcd:` section does."""
-    cluster = Cluster(Settings(directory=f"{directory}/etcd2", prefix=neighbour(prefix), scope="old", nodes=2, ttl=20,
-                               loop_wait=2, retry_timeout=4, dcs="etcd"))
-    try:
+    with second_cluster(directory, prefix, "old", nodes=2, dcs="etcd") as cluster:
         cluster.start()
         yield cluster
-    finally:
-        cluster.stop()
 
 
 def test_switchover_with_the_old_api_of_etcd(etcd2_cluster, make_rolegate):

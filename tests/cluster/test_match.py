@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: PostgreSQL
 """One port for several listeners: what a client says of itself decides where it goes."""
 
+import threading
+
 import psycopg2
+import psycopg2.errors
 import pytest
 
 from clients import WHERE, ask, session
 from demo import ports
+from demo.processes import wait_until
 
 READER = "reader_7"
 
@@ -52,9 +56,12 @@ def test_one_port_leads_to_the_primary_and_to_the_replicas(cluster, one_port):
         served(cluster, rolegate, port, sslmode="require")
 
     with session(cluster, rolegate, port, user=READER):
+        def counted():
+            listeners = rolegate.status()["listeners"]
+            return listeners["readers"]["sessions"], listeners["writers"]["sessions"]
+        wait_until("the sessions of before have ended", lambda: counted() == (1, 0), 20)
         listeners = rolegate.status()["listeners"]
         assert listeners["readers"]["match"] == {"user": ["reader*"]}
-        assert (listeners["readers"]["sessions"], listeners["writers"]["sessions"]) == (1, 0)
         assert listeners["readers"]["bind"] == listeners["writers"]["bind"] == [f"127.0.0.1:{port}"]
 
 
@@ -62,6 +69,17 @@ def test_a_query_is_cancelled_over_a_shared_port(cluster, one_port):
     """The key of a session of the second listener comes to the port that the first one was bound by."""
     rolegate, port = one_port
     with session(cluster, rolegate, port, user=READER) as connection:
-        connection.cancel()     # harmless: nothing runs
+        pid, = ask(connection, "SELECT pg_backend_pid()")[0]
+        replica = next(node for node in cluster.nodes if node.host == ask(connection, WHERE)[0][0])
+
+        def cancel_when_it_sleeps():
+            wait_until("it sleeps", lambda: cluster.query(
+                replica, "SELECT wait_event FROM pg_stat_activity WHERE pid = %s", pid) == [("PgSleep",)], 30)
+            connection.cancel()
+        other = threading.Thread(target=cancel_when_it_sleeps, daemon=True)
+        other.start()
+        with pytest.raises(psycopg2.errors.QueryCanceled):
+            ask(connection, "SELECT pg_sleep(120)")
+        other.join(30)
         assert ask(connection, "SELECT 1") == [(1,)]
     assert rolegate.metric("rolegate_cancel_requests_total", result="routed") == 1

@@ -12,7 +12,7 @@ import time
 import psycopg2
 import pytest
 
-from clients import RawSession, ask, session, where
+from clients import PATIENT, RawSession, ask, session, where
 from conftest import PREFIX
 from demo import ports
 from demo.processes import wait_until
@@ -200,3 +200,33 @@ def test_failover_by_hand(pair, rolegate):
     assert witness.writers() == [(pair.standby.name,)]
     changes = rolegate.events("promoted")
     assert [(change["from"], change["to"]) for change in changes] == [(pair.primary.name, pair.standby.name)]
+
+
+def test_a_standby_that_is_too_late(pair, make_rolegate):
+    """`lag_time`, known over SQL alone: replay is paused while the primary is written to. The standby gets no new
+    sessions once it is beyond the limit, the one it has goes on, and it comes back when it has kept up for `lag_dwell`,
+    while the primary is still written to."""
+    quick = {"queue": {"timeout": "300ms"}}
+    rolegate = make_rolegate([], postgres=pair.settings(interval="200ms"), write=PATIENT, read={
+        "lag_time": {"leave": "3s", "enter": "1s"}, "lag_dwell": "4s", **quick})
+    rolegate.start()
+    rolegate.wait_open("read", [pair.standby])
+    with session(pair, rolegate, rolegate.read_port) as held, Writers(pair, rolegate, count=1) as writers:
+        wait_until("it is written to", lambda: len(writers.of(pair.primary)) > 20, 20)
+        pair.standby.query("SELECT pg_wal_replay_pause()")
+        rolegate.wait_open("read", [])
+        assert rolegate.rules("read")[pair.standby.name] == "lag"
+        with pytest.raises(psycopg2.OperationalError), session(pair, rolegate, rolegate.read_port):
+            pass
+        assert ask(held, "SELECT pg_is_in_recovery()") == [(True,)]
+
+        pair.standby.query("SELECT pg_wal_replay_resume()")
+        wait_until("it waits for the end of the dwell",
+                   lambda: "comes back in" in rolegate.get("/api/v1/explain").body, 20, every=0.02)
+        assert rolegate.open_for("read") == []
+        rolegate.wait_open("read", [pair.standby])
+        assert where(pair, rolegate, rolegate.read_port) == (pair.standby.name, True)
+        assert ask(held, "SELECT pg_is_in_recovery()") == [(True,)]
+    changes = [line for line in rolegate.log_text().splitlines()
+               if "event=topology" in line and f"{pair.standby.name} keep for read:" in line]
+    assert len(changes) == 1, changes

@@ -3,8 +3,6 @@
 replica may be, and what stands in when there is none."""
 
 import contextlib
-import os
-import signal
 from collections import Counter
 
 import psycopg2
@@ -13,8 +11,7 @@ import pytest
 from clients import RawSession, ask, session, where
 from demo import ports
 from demo.processes import wait_until
-
-MEGABYTE = 1 << 20
+from lagging import replay_paused, write_wal
 
 
 def listeners(**demands):
@@ -130,24 +127,6 @@ def test_b9_two_synchronous_standbys(cluster, two_synchronous, make_rolegate):
     finally:
         first.start()
     rolegate.wait_open("sync", [first, second], limit=60)
-
-
-@contextlib.contextmanager
-def replay_paused(cluster, node):
-    """The process that replays stands still: Patroni undoes pg_wal_replay_pause() within a loop."""
-    pid = cluster.query(node, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'")[0][0]
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
-def write_wal(cluster, megabytes):
-    for _ in range(megabytes):
-        cluster.query(cluster.leader(), "SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1 << 20))")
-    # Something that has a time, for whoever counts that.
-    cluster.query(cluster.leader(), "CREATE TABLE IF NOT EXISTS times (at timestamptz)")
 
 
 @pytest.mark.parametrize("dcs", (False, True), ids=("rest", "watch"))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import psycopg2
 
 import modes
+from comers import PAUSE, Comers
 from demo import processes
 from demo.processes import wait_until
 from footprint import descriptors, memory
@@ -21,54 +22,12 @@ from raw import RawClient, simple
 
 ROUNDS = int(os.environ.get("ROLEGATE_TEST_SESSION_ROUNDS", "2"))
 COMING = KEPT = int(os.environ.get("ROLEGATE_TEST_SESSIONS", "32"))
-# How long a client waits between two transactions.
-PAUSE = 0.2
 # Rolegate does not give up before a slow machine has its new primary.
 PATIENCE = "90s"
 MEGABYTE = 1 << 20
 # What Rolegate may grow by from the first round to the last: the log's buffers, the history of role changes, fragments
 # of the heap. A leak of one session of each client in each round would be more.
 GROWTH = 8 * MEGABYTE
-
-
-class Comers:
-    """Clients that open a session for each transaction."""
-
-    def __init__(self, dsn, count):
-        self.served = 0
-        self.interrupted = 0    # the session stood when the primary went
-        self.refused = []       # no session
-        self._dsn = dsn
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(60 * processes.TIMEOUT_SCALE)
-
-    def _run(self):
-        while not self._stop.wait(PAUSE):
-            try:
-                connection = psycopg2.connect(self._dsn)
-            except psycopg2.Error as error:
-                self.refused.append(" ".join(str(error).split()))
-                continue
-            with contextlib.closing(connection):
-                try:
-                    with connection, connection.cursor() as cursor:
-                        cursor.execute("SELECT pg_is_in_recovery()")
-                        assert cursor.fetchone() == (False,)
-                    self.served += 1
-                except psycopg2.Error:
-                    self.interrupted += 1
-                except AssertionError:
-                    self.refused.append("a session of the write port reached a standby")
 
 
 @dataclass

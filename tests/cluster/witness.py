@@ -68,3 +68,13 @@ class Resident:
 
     def close(self):
         self.connection.close()
+
+
+def resident_on(cluster, rolegate, node):
+    """A session on that very node."""
+    port = rolegate.write_port if node is cluster.leader() else rolegate.read_port
+    while True:
+        resident = Resident(cluster, rolegate, port)
+        if resident.backend[0] == node.host:
+            return resident
+        resident.close()

@@ -24,7 +24,7 @@ SETTINGS = ("config/settings.hpp", "config/*_settings.hpp", "config/places.hpp")
 # No I/O, no clock, no threads: tested in milliseconds and fuzzed.
 PURE = (
     *SETTINGS, "config/units.*",
-    "health/address.*", "health/check_count.*", "health/check_report.*", "health/decide.*", "health/demands.*", "health/doubt.*", "health/facts.*", "health/lag.*",
+    "health/address.*", "health/check_count.*", "health/check_report.*", "health/decide.*", "health/demands.*", "health/doubt.*", "health/facts.*", "health/lag.*", "health/progress.*",
     "health/heard.*", "health/lock.*", "health/dcs/guard.*", "health/schedule.*", "health/topology.*",
     "health/member.*", "health/evidence.*", "health/scene.*", "health/writer.*", "health/reader.*",
     "health/bursts.*", "health/restrain.*", "health/operator_order.*",
@@ -32,9 +32,10 @@ PURE = (
     "health/postgres/decide.*", "health/postgres/evidence.*", "health/postgres/writer.*",
     "health/dcs/base64.*", "health/dcs/cluster_keys.*", "health/dcs/conn_url.*",
     "health/dcs/*_messages.*", "health/dcs/object_splitter.*",
+    "proxy/door_changes.*", "proxy/log_queue.*", "proxy/log_record.*", "proxy/log_text.*", "proxy/repeats.*",
     "proxy/client_names.*", "proxy/handshake.*", "proxy/match.*", "proxy/operator_state.*", "proxy/role_history.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",
     "proxy/address_range.*", "proxy/availability.*", "proxy/balance.*", "proxy/rate.*", "proxy/rebalance.*", "proxy/recent.*", "proxy/slowstart.*",
-    "proxy/session_list.*", "proxy/token_bucket.*", "proxy/waiting_line.*",
+    "proxy/session_list.*", "proxy/token_bucket.*", "proxy/waiting_line.*", "proxy/listen_fds.*", "proxy/service_status.*", "proxy/handed_over.*",
 )
 
 # The first row whose pattern matches the including file decides which of our headers it may see.
@@ -47,6 +48,7 @@ OURS = (
     ("proxy/cli/client.*", ("proxy/*", "health/http_connection.hpp", "config/*")),
     ("proxy/cluster_record.*", ("proxy/*", "health/topology.hpp", "health/member.hpp",
                                 "health/observer.hpp", "config/*")),
+    ("proxy/unusable_files.*", ("proxy/*", "health/http_connection.hpp", "config/*")),
     # The one file that knows both sides.
     ("proxy/server.*", ("proxy/*", "health/*", "config/*")),
     ("proxy/*", ("proxy/*", "health/topology.hpp", "health/member.hpp", "config/*")),
@@ -67,11 +69,10 @@ THIRD_PARTY = (
                  "boost/beast/ssl/*"),
      ("health/http_connection.*", "health/patroni/rest_poller.*", "health/dcs/follower.*",
       "health/asio_impl.cpp", "proxy/tls_context.*", "proxy/tls_stream.*", "proxy/certificate_ends.*",
-      "proxy/admin/authenticator.cpp", "proxy/admin/doorway.*", "proxy/admin/http_server.*",
+       "proxy/admin/authenticator.cpp", "proxy/admin/doorway.*", "proxy/admin/http_server.*",
       VERSION)),
-    ("spdlog", ("spdlog/*",), ("proxy/log.*", VERSION)),
     ("CLI11", ("CLI/*",), ("proxy/cli/*",)),
-    ("systemd", ("systemd/*",), ("proxy/notify.*",)),
+    ("systemd", ("systemd/*",), ("proxy/service_notify.*",)),
     ("Asio", ("boost/asio.hpp", "boost/asio/*"), ANYWHERE),
 )
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 //
 // `check` beside `patroni` and `postgres`: members are asked over HTTP as well.
+#include "health/http_checks.hpp"
+
 #include "tests/support/fake_postgres.hpp"
 #include "tests/support/monitor_fixture.hpp"
 #include "tests/support/sql_answers.hpp"
@@ -101,6 +103,46 @@ TEST_SUITE("monitor: checks over HTTP")
     }
 
     TEST_CASE("a member that is forgotten is not checked any more")
+    {
+        fake_patroni checked;
+        checked.answer("/ready", reply::json("{}", 200));
+        config::cluster_settings settings;
+        settings.check = checking(checked);
+        boost::asio::io_context control(1);
+        health::check_reports reports;
+        recorder seen;
+        int changes = 0;
+        health::http_checks checks(control, settings, reports, seen, [&] { ++changes; });
+        health::topology t;
+        auto& m = t.members.emplace_back();
+        m.name = "a";
+        m.host = "127.0.0.1";
+        m.port = checked.port();
+
+        checks.follow(t);
+        REQUIRE(run_until(
+            [&]
+            {
+                control.run_for(5ms);
+                return seen.checks().size() > 2;
+            }
+        ));
+        CHECK(reports.at("a").passed);
+        CHECK(changes == 1);
+        CHECK_FALSE(control.stopped());
+
+        t.members.clear();
+        checks.follow(t);
+        CHECK(reports.empty());
+        const auto known = seen.checks().size();
+        // Nothing is left to do, and nobody is told of what was under way.
+        control.run_for(scaled(10s));
+        CHECK(control.stopped());
+        CHECK(seen.checks().size() == known);
+        CHECK(reports.empty());
+    }
+
+    TEST_CASE("checks end with their monitor")
     {
         fake_patroni checked;
         checked.answer("/ready", reply::json("{}", 200));

@@ -92,6 +92,7 @@ TEST_SUITE("postgres: replication without Patroni")
         CHECK(t->find(r.a.name())->address == "127.0.0.1");
         CHECK(t->find(r.b.name())->timeline == 1);
         CHECK(t->find(r.b.name())->lag_bytes == 0);
+        CHECK((t->find(r.b.name())->lag_time == 0ms)); // though what it replayed last is older
     }
 
     TEST_CASE("the promoted one takes the writes, the old one is fenced")

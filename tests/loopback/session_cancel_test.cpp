@@ -3,6 +3,7 @@
 // A CancelRequest reaches the server of the session it is meant for, and no other.
 #include "proxy/session.hpp"
 
+#include "tests/support/captured_log.hpp"
 #include "tests/support/proxy_fixture.hpp"
 #include "tests/support/tls_peers.hpp"
 
@@ -122,6 +123,23 @@ TEST_SUITE("session: cancel keys")
         CHECK(b.accepted() == 2 + 4);
         CHECK(proxy.stats().cancel_requests["routed"] == 5);
         CHECK(proxy.stats().cancel_requests.size() == 1);
+    }
+
+    TEST_CASE("the log tells what became of a cancel")
+    {
+        fake_postgres server(keyed(short_key));
+        const captured_log log;
+        proxy_fixture proxy(quick_listener());
+        send_cancel(proxy, other_key);
+        CHECK(run_until([&] { return log.count(" term=-- why=none cancel=no_member\n") == 1; }));
+        proxy.believe({{"a", server.port()}});
+        client c(proxy.port());
+        log_in(c, short_key);
+        REQUIRE(run_until([&] { return proxy.process().keys.size() == 1; }));
+
+        send_cancel(proxy, short_key);
+        CHECK(run_until([&] { return log.count(" term=-- why=none cancel=routed\n") == 1; }));
+        CHECK(log.count("event=session_end") == 2);
     }
 
     TEST_CASE("a cancel goes to that address of the member which the session came to")

@@ -5,6 +5,7 @@
 
 #include "tests/support/census.hpp"
 #include "tests/support/proxy_fixture.hpp"
+#include "tests/support/socket_file.hpp"
 
 #include <doctest/doctest.h>
 
@@ -99,27 +100,44 @@ void check_told(client& c, const char* sqlstate, const std::string& in_message)
 
 TEST_SUITE("session: places")
 {
-    TEST_CASE("a member never has more than its maxconn, and a burst of clients is all served")
+    TEST_CASE("maxconn is never exceeded, and a burst of 2,000 clients is all served")
     {
-        constexpr std::size_t maxconn = 12;
+        constexpr std::size_t burst = 2000;
+        constexpr std::size_t maxconn = 50;
+        bool of_member = false;
+        SUBCASE("a member's own")
+        {
+            of_member = true;
+        }
+        SUBCASE("the listener's")
+        {
+            of_member = false;
+        }
+        auto settings = with_maxconn(of_member ? burst : maxconn);
+        settings.queue.max = burst;
         census count;
         fake_postgres server(count.counted(serving()));
-        proxy_fixture proxy(quick_listener(), 2, with_member_maxconn(maxconn));
+        proxy_fixture proxy(settings, 2, with_member_maxconn(of_member ? maxconn : burst));
         proxy.believe({{"a", server.port()}});
-        crowd clients;
-        for (int i = 0; i < 300; ++i)
-            clients.emplace_back(std::make_unique<client>(proxy.port()))->send(startup());
-        REQUIRE(run_until([&] { return proxy.door().held() == 300 - maxconn; }));
+        std::vector<std::unique_ptr<client_from>> clients;
+        for (std::size_t i = 0; i < burst; ++i)
+        {
+            // Of four addresses, each with less than its share of clients not heard yet.
+            const auto from = "127.0.0." + std::to_string(2 + i % 4);
+            clients.push_back(std::make_unique<client_from>(from, proxy.port()));
+            clients.back()->send(startup());
+        }
+        REQUIRE(run_until([&] { return proxy.door().held() == burst - maxconn; }));
         REQUIRE(run_until([&] { return server.open() == maxconn; }));
         CHECK(proxy.door().sessions() == maxconn);
 
         // Whoever is served leaves.
         std::size_t served = 0;
-        const auto leave_if_served = [&](const std::unique_ptr<client>& c)
+        const auto leave_if_served = [&](const auto& c)
         {
             if (c->quiet())
                 return false;
-            served += gets_login_answer(*c) ? 1U : 0U;
+            served += c->receive(login_answer().size()) == login_answer() ? 1U : 0U;
             return true;
         };
         CHECK(run_until(
@@ -130,9 +148,9 @@ TEST_SUITE("session: places")
             }
         ));
 
-        CHECK(served == 300);
-        CHECK(server.accepted() == 300);
-        CHECK(count.most() <= maxconn);
+        CHECK(served == burst);
+        CHECK(server.accepted() == burst);
+        CHECK(count.most() == maxconn);
     }
 
     TEST_CASE("each session that ends lets in the client that has waited longest")

@@ -106,7 +106,7 @@ TEST_SUITE("session: rebalance")
         CHECK(std::ranges::count_if(all, [](const auto& c) { return c->quiet(); }) == 10);
     }
 
-    TEST_CASE("a session in a transaction stays, and so does one that cannot be read")
+    TEST_CASE("a session in a transaction stays until that has ended")
     {
         const fake_postgres a;
         const fake_postgres b;
@@ -130,6 +130,38 @@ TEST_SUITE("session: rebalance")
         busy.front()->send(query("commit"));
         CHECK(busy.front()->receive(query_answer('I').size()) == query_answer('I'));
         CHECK(error_field(busy.front()->receive_to_end(), 'C') == "57P01");
+    }
+
+    TEST_CASE("what is passed through in TLS stays")
+    {
+        const fake_postgres a(
+            [](stream& s)
+            {
+                s.receive(8);
+                s.send(bytes_of("S"));
+                s.receive_to_end();
+            }
+        );
+        const fake_postgres b;
+        proxy_fixture proxy(readers(100), 1);
+        proxy.believe({{"a", a.port()}});
+        std::vector<std::unique_ptr<client>> sealed;
+        for (int i = 0; i < 6; ++i)
+        {
+            auto& c = *sealed.emplace_back(std::make_unique<client>(proxy.port()));
+            c.send(ssl_request());
+            REQUIRE(c.receive(1) == bytes_of("S"));
+            c.send(hex("16 0301 0001 01"));
+        }
+        REQUIRE(run_until([&] { return proxy.relaying() == 6; }));
+
+        proxy.believe({{"a", a.port()}, {"b", b.port()}});
+
+        // Two seconds of the clock would have moved three of them.
+        const auto seen = std::chrono::steady_clock::now();
+        CHECK(run_until([&] { return std::chrono::steady_clock::now() - seen > 2500ms; }));
+        CHECK(std::ranges::all_of(sealed, [](const auto& c) { return c->quiet(); }));
+        CHECK(sessions_on(proxy, "a") == 6);
     }
 
     TEST_CASE("off, or while clients are paused, nobody is moved")

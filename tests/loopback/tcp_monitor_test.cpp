@@ -115,6 +115,29 @@ TEST_SUITE("tcp monitor")
         CHECK_FALSE(monitor.seen().generation_shrank());
     }
 
+    TEST_CASE("an operator's order is told at once, without another check")
+    {
+        fake_postgres server;
+        auto settings = checking({server.port()});
+        settings.tcp->check.inter = 1h;
+        settings.tcp->check.fastinter = 1h;
+        running_monitor monitor(settings);
+        REQUIRE(is(monitor, server.port(), admission::open));
+        const auto name = name_of(server.port());
+        const auto ordered = [&](health::operator_state state)
+        { return run_until([&] { return monitor.member(name).order.state == state; }); };
+
+        monitor.obey({{name, {health::operator_state::maint, "in maintenance, by dba"}}});
+        CHECK(ordered(health::operator_state::maint));
+        CHECK(monitor.seen().latest()->generation == 2);
+        CHECK(monitor.seen().latest()->cause == name + " in maintenance, by dba");
+        CHECK(monitor.member(name).read.verdict == admission::open); // what it is has not changed
+
+        monitor.obey({});
+        CHECK(ordered(health::operator_state::ready));
+        CHECK(monitor.seen().latest()->generation == 3);
+    }
+
     TEST_CASE("a view is as good as its pauses are long")
     {
         fake_postgres server;

@@ -20,18 +20,16 @@ public:
     {
         if (file_ < 0)
             throw std::system_error(errno, std::generic_category(), "O_TMPFILE");
-        std::fflush(stdout);
-        stdout_ = ::dup(STDOUT_FILENO);
-        ::dup2(file_, STDOUT_FILENO);
+        stderr_ = ::dup(STDERR_FILENO);
+        ::dup2(file_, STDERR_FILENO);
     }
     ~captured_log()
     {
-        std::fflush(stdout);
         const auto written = text();
-        ::dup2(stdout_, STDOUT_FILENO);
-        ::close(stdout_);
+        ::dup2(stderr_, STDERR_FILENO);
+        ::close(stderr_);
         ::close(file_);
-        std::fwrite(written.data(), 1, written.size(), stdout);
+        std::fwrite(written.data(), 1, written.size(), stderr);
     }
     captured_log(const captured_log&) = delete;
     captured_log& operator=(const captured_log&) = delete;
@@ -59,7 +57,7 @@ public:
 
 private:
     int file_;
-    int stdout_ = -1;
+    int stderr_ = -1;
 };
 
 } // namespace rolegate::support

@@ -4,7 +4,6 @@
 #include "tests/support/run_until.hpp"
 
 #include <cerrno>
-#include <cstdio>
 #include <iostream>
 #include <sys/mman.h>
 #include <system_error>
@@ -14,20 +13,17 @@ namespace rolegate::support
 {
 
 captured_output::captured_output()
-    : kept_(::dup(STDOUT_FILENO)), file_(::memfd_create("output", MFD_CLOEXEC))
+    : kept_(::dup(STDERR_FILENO)), file_(::memfd_create("output", MFD_CLOEXEC))
 {
-    std::cout.flush();
-    std::fflush(stdout);
-    if (kept_ < 0 || file_ < 0 || ::dup2(file_, STDOUT_FILENO) < 0)
+    if (kept_ < 0 || file_ < 0 || ::dup2(file_, STDERR_FILENO) < 0)
         throw std::system_error(errno, std::generic_category(), "captured_output");
 }
 
 captured_output::~captured_output()
 {
-    std::cout.flush();
-    std::fflush(stdout);
-    ::dup2(kept_, STDOUT_FILENO);
-    std::cout << text() << std::flush;
+    const auto written = text();
+    ::dup2(kept_, STDERR_FILENO);
+    std::cerr << written;
     ::close(kept_);
     ::close(file_);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// What the process writes meanwhile, its log above all, for a test to look into; passed on at the
+// What the process says on stderr meanwhile, its log, for a test to look into; passed on at the
 // end.
 #pragma once
 
@@ -23,7 +23,7 @@ public:
     [[nodiscard]] bool has(const std::string& words) const;
 
 private:
-    int kept_; // the real standard output
+    int kept_; // the real stderr
     int file_;
 };
 

@@ -114,6 +114,11 @@ void running_monitor::hint(const std::string& member, health::life_sign seen)
     );
 }
 
+void running_monitor::obey(const health::operator_orders& orders)
+{
+    boost::asio::post(engine_->control, [&m = *engine_->monitor, orders] { m.obey(orders); });
+}
+
 void running_monitor::stop()
 {
     boost::asio::post(engine_->control, [&m = *engine_->monitor] { m.stop(); });

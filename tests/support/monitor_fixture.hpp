@@ -50,6 +50,7 @@ public:
     running_monitor& operator=(const running_monitor&) = delete;
 
     void hint(const std::string& member, health::life_sign seen);
+    void obey(const health::operator_orders& orders);
     void stop();
 
     // Nothing of it is under way any more.

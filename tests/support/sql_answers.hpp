@@ -21,16 +21,17 @@ inline std::string sql_field(const std::string& text)
 inline byte_vector
 sql_answer(bool in_recovery, int timeline = 1, const std::string& system = "7000000000000000001")
 {
-    std::string description{'\0', 5};
+    std::string description{'\0', 7};
     // Name, table, column number, type text, size, modifier, format.
-    for (const char* name : {"recovery", "timeline", "lsn", "system", "received"})
+    for (const char* name : {"recovery", "timeline", "lsn", "system", "follows", "received", "age"})
         description +=
             name + std::string(10, '\0') + '\x19' + std::string(6, '\xff') + std::string(2, '\0');
     const std::string none{-1, -1, -1, -1};
     const auto digit = std::to_string(timeline);
-    const auto row = std::string{'\0', 5} + sql_field(in_recovery ? "t" : "f") +
+    const auto row = std::string{'\0', 7} + sql_field(in_recovery ? "t" : "f") +
                      (in_recovery ? none : sql_field("0000000" + digit)) + sql_field("67108864") +
-                     sql_field(system) + (in_recovery ? sql_field(digit) : none);
+                     sql_field(system) + (in_recovery ? sql_field(digit) : none) +
+                     (in_recovery ? sql_field("67108864") + sql_field("250") : none + none);
     return message('T', description) + message('D', row) +
            message('C', std::string("SELECT 1") + '\0');
 }

@@ -212,6 +212,20 @@ TEST_CASE("words with one meaning are read, aliases included")
         const settings s = load_sound(with_listener("\nlog: {level: " + row.first + "}"));
         CHECK(s.level == row.second);
     }
+    CHECK(load_sound(with_listener("")).format == log_format::text);
+    CHECK(load_sound(with_listener("\nlog: {format: text}")).format == log_format::text);
+    CHECK(load_sound(with_listener("\nlog: {format: json}")).format == log_format::json);
+    const std::pair<std::string, session_log> session_logs[] = {
+        {"all", session_log::all},
+        {"errors", session_log::errors},
+        {"none", session_log::none},
+    };
+    for (const auto& row : session_logs)
+    {
+        CAPTURE(row.first);
+        const settings s = load_sound(with_listener("\nlog: {session_log: " + row.first + "}"));
+        CHECK(s.sessions == row.second);
+    }
     CHECK_FALSE(load_sound(with_listener("\nworkers: auto")).workers.has_value());
     CHECK(load_sound(with_listener("\n    tls: {}")).listeners.size() == 1);
 }

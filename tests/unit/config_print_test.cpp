@@ -114,6 +114,7 @@ admin:
 log:
   level: info
   format: text
+  session_log: all
 workers: auto
 # maxconn: what file descriptors allow
 buffer_size: 64kB

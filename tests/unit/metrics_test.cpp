@@ -73,6 +73,7 @@ TEST_CASE("what is counted is exported under the names that dashboards use")
              R"(rolegate_config_reload_success 1)",
              R"(rolegate_config_last_reload_timestamp_seconds 1700000000)",
              R"(rolegate_build_info{version="1.2.3"} 1)",
+             "rolegate_log_dropped_total 0",
          })
     {
         CAPTURE(line);

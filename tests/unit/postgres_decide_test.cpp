@@ -396,6 +396,53 @@ TEST_CASE("lag is what the writer has written and a standby has not replayed")
     }
 }
 
+TEST_CASE("a standby is as late as what it replayed last, and no later than since it was up to date"
+)
+{
+    story s({"a", "b"});
+    const auto replays = [&](std::int64_t lsn, std::int64_t received, std::chrono::seconds age) {
+        s.says("b", {true, {}, lsn, our_system, 1, received, age}).decide();
+    };
+    const auto lag_time = [&] { return s.believed.find("b")->lag_time; };
+    s.primary("a", 1, 5000).standby("b", 1, 5000).settle();
+
+    SUBCASE("after an hour of silence it is where the primary is, and then two seconds late")
+    {
+        replays(5000, 5000, 3600s);
+        CHECK((lag_time() == 0ms));
+        s.after(1s).primary("a", 1, 9000);
+        replays(5000, 7000, 3601s);
+        CHECK((lag_time() == 1s));
+        s.after(1s).primary("a", 1, 9500);
+        replays(5000, 9000, 3602s);
+        CHECK((lag_time() == 2s));
+    }
+    SUBCASE("a busy primary is held against the standby as it was when that was asked")
+    {
+        s.after(1s);
+        s.primary("a", 1, 6000);
+        s.after(1s);
+        replays(6000, 6000, 3s);
+        s.after(1s).primary("a", 1, 9000).decide();
+        CHECK(s.believed.find("b")->lag_bytes == 0);
+        CHECK((lag_time() == 0ms));
+    }
+    SUBCASE("all it has received is replayed, but it is behind: it waits for WAL in vain")
+    {
+        s.after(1s).primary("a", 1, 9000);
+        replays(5000, 5000, 7s);
+        CHECK((lag_time() == 7s));
+    }
+    SUBCASE("of one that does not say it, or beside a silent primary, nothing is known")
+    {
+        s.says("b", {true, {}, {}, our_system, 1}).settle();
+        CHECK(!lag_time());
+        replays(5000, 5000, 1s);
+        s.fails("a", 2).settle();
+        CHECK(!lag_time());
+    }
+}
+
 TEST_CASE("a standby gets time to follow a new primary, and one that comes in gets none")
 {
     story s({"a", "b", "c"});
@@ -439,6 +486,23 @@ TEST_CASE("a member without an address gets nobody")
     s.believed.members[1].address.clear();
     s.decide();
     CHECK(s.read("b") == "keep no-address");
+}
+
+TEST_CASE("an operator's order keeps new sessions away, and is no verdict on the member")
+{
+    story s;
+    s.rules.demands = {{"read", {}}};
+    s.rules.demands[0].wants.role = rolegate::config::listener_role::replica;
+    s.healthy();
+    const auto read = [&s] { return text_of(s.believed.find("b")->grants[0]); };
+    REQUIRE(read() == "open standby");
+    s.rules.orders["b"] = {operator_state::drain, "drained by dba"};
+    s.decide();
+    CHECK(read() == "keep operator");
+    CHECK(s.read("b") == "open standby");
+    s.rules.orders.clear();
+    s.decide();
+    CHECK(read() == "open standby");
 }
 
 TEST_CASE("the generation grows with the belief, and its cause is told without a lock")

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "proxy/predecessor.hpp"
+
+#include "proxy/inherited_sockets.hpp"
+#include "proxy/log.hpp"
+#include "proxy/successor.hpp"
+
+#include <array>
+#include <sys/socket.h>
+
+namespace rolegate::proxy
+{
+
+namespace
+{
+
+std::string text_in(int file)
+{
+    std::string text;
+    std::array<char, 4096> part{};
+    for (;;)
+    {
+        const auto n = ::read(file, part.data(), part.size());
+        if (n <= 0)
+            return text;
+        text.append(part.data(), static_cast<std::size_t>(n));
+    }
+}
+
+} // namespace
+
+std::optional<predecessor> predecessor::find()
+{
+    const auto state = inherited().take_named(state_name);
+    predecessor p;
+    p.word_ = inherited().take_named(word_name);
+    if (!p.word_.is_open())
+        return std::nullopt;
+    if (auto left = handed_over_from(text_in(state.get())))
+    {
+        p.left_ = *std::move(left);
+        inherited().own_files(p.left_.socket_files);
+    }
+    else // of another version: the sockets alone are worth it
+        log::line(config::log_level::warning, "state_unreadable")
+            .text("text", "what the process before has left cannot be read; it starts afresh");
+    return p;
+}
+
+void predecessor::tell(std::string line) const
+{
+    line += '\n';
+    // It reads all the time: if there is no room, it hangs.
+    constexpr int how = MSG_NOSIGNAL | MSG_DONTWAIT;
+    static_cast<void>(::send(word_.get(), line.data(), line.size(), how));
+}
+
+} // namespace rolegate::proxy
