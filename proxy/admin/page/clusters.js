@@ -94,7 +94,7 @@ function memberRow(cluster, of, m) {
       lag: of.kind === "tcp" || m.role === "primary" ? unknown : size(m.lag_bytes),
       sessions: [count(m.sessions), isKnown(m.maxconn) ? quiet(" / " + count(m.maxconn)) : null],
       weight: isKnown(m.weight) ? [count(m.weight), m.backup ? h("span", {class: "flag"}, "backup") : null] : null,
-      changed: isKnown(m.last_change_ms) ? duration(m.last_change_ms) : null,
+      changed: isKnown(m.last_change_ms) ? briefly(m.last_change_ms) : null,
       checks: isKnown(m.checks_ok) ? checkCounts(m) : null,
       operator: operatorCell(cluster, m),
     },

@@ -101,7 +101,7 @@ function memberTraffic(name, l, member, t) {
       ...numbers(name, member, t),
       ...errors([t], t.ended),
       weight: weightText(verdict.share),
-      connectTime: t.connects ? duration(t.connect_avg_ms) : unknown,
+      connectTime: t.connects ? t.connect_avg_ms.toFixed(1) + " ms" : unknown,
     },
   };
 }
@@ -135,13 +135,13 @@ function numbers(name, member, t) {
     total: told(t.sessions_total, count),
     rate: told(t.sessions_total, () => perSecond(rateOf(name, member, "sessions"))),
     rateMax: told(t.rate_max, count),
-    last: t.last_session_ms === null ? unknown : told(t.last_session_ms, duration),
+    last: t.last_session_ms === null ? unknown : told(t.last_session_ms, briefly),
     in: told(t.bytes_in, size),
     inRate: told(t.bytes_in, () => sizePerSecond(rateOf(name, member, "in"))),
     out: told(t.bytes_out, size),
     outRate: told(t.bytes_out, () => sizePerSecond(rateOf(name, member, "out"))),
-    since: told(t.last_change_ms, duration),
-    downs: told(t.losses, losses => losses ? `${count(losses)} / ${duration(t.downtime_ms)}` : "0"),
+    since: told(t.last_change_ms, briefly),
+    downs: told(t.losses, losses => losses ? `${count(losses)} / ${briefly(t.downtime_ms)}` : "0"),
   };
 }
 

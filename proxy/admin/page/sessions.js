@@ -47,7 +47,7 @@ function sessionRow(s) {
       user: orUnknown(s.user),
       database: orUnknown(s.database),
       state: orUnknown(s.state),
-      age: duration(s.age_ms),
+      age: briefly(s.age_ms),
       in: size(s.bytes_in),
       out: size(s.bytes_out),
       kill: mayOperate() ? h("button", {type: "button", class: "danger", "aria-label": "kill session " + s.id,

@@ -20,6 +20,11 @@ function duration(ms) {
   return Math.floor(hours / 24) + " d " + (hours % 24) + " h";
 }
 
+// The same where the column is narrow, and milliseconds are of no interest.
+function briefly(ms) {
+  return isKnown(ms) && ms < 1000 ? (ms / 1000).toFixed(1) + " s" : duration(ms);
+}
+
 // In PostgreSQL's units: a kB is 1024 bytes.
 function size(bytes) {
   if (!isKnown(bytes)) return unknown;
@@ -38,6 +43,7 @@ function count(n) {
 
 function perSecond(rate) {
   if (!isKnown(rate)) return unknown;
+  if (rate > 0 && rate < 0.1) return "< 0.1";
   return rate === 0 ? "0" : rate < 10 ? rate.toFixed(1) : count(Math.round(rate));
 }
 
