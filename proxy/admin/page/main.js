@@ -87,7 +87,8 @@ function render() {
 function tile(name, l, all) {
   const kind = worst(all.filter(t => t.listener === name));
   const few = l.members.length <= 2 ? l.members.join(", ") : plural(l.members.length, "member");
-  const bytes = what => sizePerSecond(rateOf(name, null, what)) + " " + what;
+  // With spaces at which no line is broken.
+  const bytes = what => `${sizePerSecond(rateOf(name, null, what))} ${what}`.replace(/ /g, "\u00a0");
   // Of "10.0.0.1:5432" the port is what people know the listener by.
   const ports = l.bind.map(b => b.replace(/^.*:(?=\d+$)/, ":")).join(" ");
   return h("a", {key: name, class: "tile " + kind, href: "#listeners"},
