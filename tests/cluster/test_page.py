@@ -129,6 +129,16 @@ def test_an_operator_works_with_the_page(cluster, make_rolegate, browser):
     assert [problem for problem in page.problems if "401" not in problem] == []
 
 
+def test_the_page_of_a_proxy_that_answers_users_only(cluster, make_rolegate, browser):
+    """With require_user: all the browser asks for the password; the page then works with what it was told."""
+    proxy = make_rolegate([node.rest for node in cluster.nodes], admin={"users": USERS, "require_user": "all"})
+    proxy.start()
+    page = browser.page(url(proxy).replace("//", f"//dba:{USERS['dba']}@"))
+    page.wait("it shows members and who operates",
+              f"{ROWS} >= 3 && document.querySelector('#operator').innerText.includes('dba')", 30)
+    assert page.problems == []
+
+
 def press_state(page, member, state):
     page.click(f"button[aria-label='{state}: {member}']")
 
