@@ -124,6 +124,20 @@ TEST_CASE("in a stale view nobody is routable, and the status says so")
     CHECK(status.at("listeners").at("write").at("members").as_array().empty());
 }
 
+TEST_CASE("of members that were configured and never seen it is said so, without an age")
+{
+    auto t = sample_topology();
+    t.confirmed.reset();
+    t.began = sample_now - 12s;
+
+    const auto status = get_json("/api/v1/status", sample_view(t));
+
+    const auto& main = status.at("clusters").at("main");
+    CHECK(main.at("stale") == true);
+    for (const auto& m : main.at("members").as_array())
+        CHECK(m.at("reason") == "cluster main has not been seen yet");
+}
+
 TEST_CASE("a cluster that was never seen has no ages")
 {
     health::topology t;

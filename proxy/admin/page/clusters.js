@@ -90,8 +90,8 @@ function memberRow(cluster, of, m) {
       state: mark(kind, orUnknown(m.state) + (m.listed ? "" : ", not listed")),
       routable: [h("span", {class: "marks"}, listeners.map(l => routableMark(l, m.name))),
                  foldButton(key, h("span", {class: "reason"}, m.reason), `why: ${m.name}, ${m.reason}`)],
-      timeline: orUnknown(m.timeline),
-      lag: of.kind === "tcp" || m.role === "primary" ? unknown : size(m.lag_bytes),
+      timeline: of.kind === "tcp" ? "" : orUnknown(m.timeline),
+      lag: of.kind === "tcp" ? "" : m.role === "primary" ? unknown : size(m.lag_bytes),
       sessions: [count(m.sessions), isKnown(m.maxconn) ? quiet(" / " + count(m.maxconn)) : null],
       weight: isKnown(m.weight) ? [count(m.weight), m.backup ? h("span", {class: "flag"}, "backup") : null] : null,
       changed: isKnown(m.last_change_ms) ? briefly(m.last_change_ms) : null,
@@ -126,7 +126,7 @@ function why(cluster, m, listeners) {
       h("li", {key: listener},
         mark(verdictMark(listener, v).kind, listener + ": " + verdictMark(listener, v).words), " ",
         v.rule ? h("code", {}, v.rule) : null, " ", v.reason, shareText(v.share)))),
-    evidence ? evidenceFacts(evidence) : h("p", {class: "empty"}, "The evidence is not known."),
+    evidence ? evidenceFacts(evidence, known.status.clusters[cluster].kind) : h("p", {class: "empty"}, "The evidence is not known."),
     checksOf(cluster, m.name));
 }
 
@@ -148,14 +148,15 @@ function sqlText(sql) {
   return joined(word, ago(sql.age_ms, "")) + (sql.error ? ": " + sql.error : "");
 }
 
-function evidenceFacts(e) {
+function evidenceFacts(e, kind) {
+  const word = (ago(e.word_age_ms, "") || "no answer yet") + (e.error ? "; now: " + e.error : "");
   const lag = joined(size(e.lag_bytes), isKnown(e.lag_time_ms) && duration(e.lag_time_ms));
   return facts([
-    ["REST API", (ago(e.word_age_ms, "spoke ") || "never spoke") + (e.error ? "; now: " + e.error : "")],
+    [{patroni: "REST API", tcp: "Last check"}[kind], kind === "postgres" ? null : word],
     ["SQL", sqlText(e.sql)],
     ["Says of itself", joined(e.role, e.state_text || e.state)],
     ["Timeline", e.timeline],
-    ["Lag", e.role === "primary" ? null : lag],
+    ["Lag", kind === "tcp" || e.role === "primary" ? null : lag],
     ["Replication", e.replication_state],
     ["Sync state", e.sync_state === "unknown" ? null : e.sync_state],
     ["Listed", e.listed ? ago(e.listed_age_ms, "") || "yes" : "no longer"],

@@ -140,7 +140,8 @@ function listenerTroubles(listener, l) {
 function clusterTroubles(cluster, c) {
   const found = [];
   const add = (kind, text) => found.push({kind, cluster, text: `Cluster ${cluster} ${text}.`});
-  if (c.stale) add("bad", `has not been confirmed for ${duration(c.age_ms)}: nobody is routed by so old a view`);
+  if (c.stale && !isKnown(c.age_ms)) add("bad", "has never been seen whole: nobody is routed");
+  else if (c.stale) add("bad", `has not been confirmed for ${duration(c.age_ms)}: nobody is routed by so old a view`);
   if (c.dcs && !c.dcs.connected)
     add("warn", `has no connection to ${c.dcs.source}${c.dcs.error ? ": " + c.dcs.error : ""}`);
   if (c.pause) add("warn", "is paused in Patroni: it makes no failover by itself");
@@ -158,7 +159,7 @@ function clusterTroubles(cluster, c) {
 
 function memberTrouble(cluster, m) {
   const kind = stateKind(m);
-  const error = errorOf(cluster, m.name);
+  const error = known.status.clusters[cluster].kind === "patroni" ? errorOf(cluster, m.name) : "";
   if (operatorState(m) !== "ready")
     return {kind: "warn", text: `Member ${m.name} is set to ${m.operator_state}: ${m.reason}.`};
   if (kind !== "ok") return {kind, text: `Member ${m.name} is ${m.state || "not known yet"}: ${m.reason}.`};
