@@ -140,7 +140,7 @@ function listenerTroubles(listener, l) {
 function clusterTroubles(cluster, c) {
   const found = [];
   const add = (kind, text) => found.push({kind, cluster, text: `Cluster ${cluster} ${text}.`});
-  if (c.stale && !isKnown(c.age_ms)) add("bad", "has never been seen whole: nobody is routed");
+  if (c.stale && !isKnown(c.age_ms)) add("bad", "has not been seen yet: nobody is routed");
   else if (c.stale) add("bad", `has not been confirmed for ${duration(c.age_ms)}: nobody is routed by so old a view`);
   if (c.dcs && !c.dcs.connected)
     add("warn", `has no connection to ${c.dcs.source}${c.dcs.error ? ": " + c.dcs.error : ""}`);
