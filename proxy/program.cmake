@@ -6,8 +6,19 @@ pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 
 configure_file(version.hpp.in ${PROJECT_BINARY_DIR}/generated/rolegate_version.hpp @ONLY)
 
+# The status page is one document; its parts have files of their own.
+set(PAGE ${CMAKE_CURRENT_LIST_DIR}/admin/page)
+file(GLOB PAGE_PARTS CONFIGURE_DEPENDS ${PAGE}/*)
+add_custom_command(
+    OUTPUT ${PROJECT_BINARY_DIR}/generated/rolegate_page.cpp
+    COMMAND ${CMAKE_COMMAND} -D FROM=${PAGE}
+        -D TO=${PROJECT_BINARY_DIR}/generated/rolegate_page.cpp -P ${PAGE}/join.cmake
+    DEPENDS ${PAGE_PARTS}
+    COMMENT "Joining the status page")
+
 # Pure: what operators and their tools are shown.
 add_library(proxy_pages STATIC
+    ${PROJECT_BINARY_DIR}/generated/rolegate_page.cpp
     admin/access.cpp
     admin/basic_auth.cpp
     admin/events_json.cpp
@@ -17,11 +28,12 @@ add_library(proxy_pages STATIC
     admin/iso8601.cpp
     admin/json.cpp
     admin/operation.cpp
-    admin/readiness.cpp
     admin/password.cpp
     admin/reload_json.cpp
+    admin/readiness.cpp
     admin/routes.cpp
     admin/sessions_json.cpp
+    admin/traffic_json.cpp
     cli/colour.cpp
     cli/format.cpp
     cli/json_text.cpp

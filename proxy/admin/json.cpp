@@ -4,6 +4,7 @@
 #include "config/words.hpp"
 #include "proxy/admin/readiness.hpp"
 #include "proxy/admin/reload_json.hpp"
+#include "proxy/admin/traffic_json.hpp"
 #include "proxy/route.hpp"
 
 #include <boost/json/array.hpp>
@@ -121,6 +122,7 @@ json::object cluster_object(const health::topology& t, time_point now)
     o["lock"] = lock_object(t, now);
     o["dcs"] = dcs_object(t.dcs, now);
     o["failsafe_mode"] = t.failsafe_mode;
+    o["standby_cluster"] = t.standby_cluster;
     o["switchover"] = switchover_object(t.switchover);
     return o;
 }
@@ -196,6 +198,7 @@ json::object status_of(const process_view& view, const listener_view& l)
     o["held"] = l.stats.held;
     o["paused"] = l.paused;
     o["members"] = std::move(members);
+    add_traffic(o, view, l);
     return o;
 }
 
@@ -348,7 +351,7 @@ std::string status_json(const process_view& view)
         auto o = cluster_object(t, view.now);
         json::array members;
         for (const auto& m : t.members)
-            members.push_back(status_of(view, t, m));
+            add_traffic(members.emplace_back(status_of(view, t, m)).as_object(), view, c, m);
         o["members"] = std::move(members);
         clusters[t.cluster] = std::move(o);
     }
@@ -360,6 +363,7 @@ std::string status_json(const process_view& view)
     all["version"] = view.version;
     all["shutting_down"] = view.shutting_down;
     all["config"] = json_of(view.config);
+    all["process"] = process_object(view);
     all["clusters"] = std::move(clusters);
     all["listeners"] = std::move(listeners);
     return as_text(all);
