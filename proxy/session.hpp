@@ -3,9 +3,8 @@
 // One client's life. session.cpp tells it in order: first packet, a server found (or waited for),
 // the first answer, the relay, the end. session_client.cpp is about the client before that,
 // session_server.cpp about the way to a server, session_server_tls.cpp about TLS on it,
-// session_events.cpp about what comes from outside, session_operator.cpp about operators.
-// Everything runs on one worker's thread; the worker owns the session and calls it about what it
-// cannot see itself.
+// session_events.cpp about what comes from outside, session_operator.cpp about operators. All on
+// one worker's thread; the worker owns the session and calls it about what it cannot see itself.
 #pragma once
 
 #include "health/topology.hpp"
