@@ -21,6 +21,7 @@ add_library(proxy_pages STATIC
     ${PROJECT_BINARY_DIR}/generated/rolegate_page.cpp
     admin/access.cpp
     admin/basic_auth.cpp
+    admin/cluster_json.cpp
     admin/events_json.cpp
     admin/haproxy_csv.cpp
     admin/haproxy_member.cpp

@@ -2,6 +2,7 @@
 #include "proxy/admin/events_json.hpp"
 
 #include "proxy/admin/iso8601.hpp"
+#include "proxy/admin/json_values.hpp"
 #include "proxy/admin/readiness.hpp"
 
 #include <boost/json/array.hpp>
@@ -17,11 +18,6 @@ namespace
 {
 
 namespace json = boost::json;
-
-json::value or_null(const std::string& text)
-{
-    return text.empty() ? json::value(nullptr) : json::value(text);
-}
 
 json::array steps_of(const role_change& c)
 {
