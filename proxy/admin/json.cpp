@@ -284,11 +284,6 @@ std::string explain_json(const process_view& view, std::string_view only)
     return as_text(all);
 }
 
-std::string config_json(std::string_view yaml)
-{
-    return as_text({{"yaml", yaml}});
-}
-
 std::string error_json(std::string_view text)
 {
     return as_text({{"error", text}});

@@ -36,4 +36,9 @@ json::object json_of(const config_state& c)
     return o;
 }
 
+std::string config_json(std::string_view yaml)
+{
+    return json::serialize(json::object{{"yaml", yaml}}) + "\n";
+}
+
 } // namespace rolegate::proxy::admin

@@ -8,6 +8,7 @@
 #include <boost/json/object.hpp>
 
 #include <string>
+#include <string_view>
 
 namespace rolegate::proxy::admin
 {
@@ -17,5 +18,8 @@ namespace rolegate::proxy::admin
 
 // {"loaded_at": time, "reload_ok": bool, "error": text or null}
 [[nodiscard]] boost::json::object json_of(const config_state& c);
+
+// {"yaml": text}
+[[nodiscard]] std::string config_json(std::string_view yaml);
 
 } // namespace rolegate::proxy::admin

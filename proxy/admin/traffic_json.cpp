@@ -212,7 +212,7 @@ json::object process_object(const process_view& view)
 {
     using std::chrono::milliseconds;
     const auto now = view.wall_clock.time_since_epoch();
-    const auto loaded = view.config_loaded.time_since_epoch();
+    const auto loaded = view.config.loaded.time_since_epoch();
     const auto& u = view.usage;
     const auto or_null = [](const auto& v) { return v ? json::value(*v) : json::value(nullptr); };
     json::object o;
@@ -222,7 +222,7 @@ json::object process_object(const process_view& view)
                                  )
                                : json::value(nullptr);
     o["config_age_ms"] = std::chrono::duration_cast<milliseconds>(now - loaded).count();
-    o["config_reload_ok"] = view.config_reload_ok;
+    o["config_reload_ok"] = view.config.error.empty();
     o["maxconn"] = view.maxconn;
     o["open_files"] = or_null(u.open_fds);
     o["max_files"] = or_null(u.max_fds);

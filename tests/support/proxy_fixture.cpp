@@ -113,7 +113,7 @@ proxy_fixture::proxy_fixture(
           settings,
           [this](std::size_t w, proxy::ticket whose) { workers_[w]->wake(0, whose); }
       )),
-      state_(state_with(settings, cluster, proxy::make_tls_contexts(settings)))
+      state_(state_with(settings, cluster, proxy::make_tls_contexts(settings), nullptr))
 {
     process_.maxconn = maxconn;
     health::topology nothing;
@@ -145,12 +145,13 @@ proxy_fixture::proxy_fixture(
 proxy::listener_ptr proxy_fixture::state_with(
     const config::listener_settings& settings,
     const config::cluster_settings& cluster,
-    const proxy::listener_tls_contexts& tls
+    const proxy::listener_tls_contexts& tls,
+    const proxy::listener_state* before
 )
 {
     const auto place = std::make_shared<proxy::seat>();
     return std::make_shared<proxy::listener_state>(
-        settings, cluster, place, way_, tls, process_, state_.get()
+        settings, cluster, place, way_, tls, process_, before
     );
 }
 
@@ -217,7 +218,7 @@ void proxy_fixture::publish(
 
 void proxy_fixture::use_tls(const proxy::listener_tls_contexts& tls)
 {
-    state_ = state_with(state_->settings, state_->cluster_settings, tls);
+    state_ = state_with(state_->settings, state_->cluster_settings, tls, state_.get());
     for (auto& w : workers_)
         w->use({state_});
     for (auto& l : listeners_)

@@ -142,7 +142,8 @@ private:
     [[nodiscard]] proxy::listener_ptr state_with(
         const config::listener_settings& settings,
         const config::cluster_settings& cluster,
-        const proxy::listener_tls_contexts& tls
+        const proxy::listener_tls_contexts& tls,
+        const proxy::listener_state* before
     );
     void expect_nothing_left();
 

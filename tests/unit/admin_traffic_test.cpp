@@ -151,7 +151,7 @@ TEST_CASE("attempts that failed and were made again")
 TEST_CASE("the process: its age, its limits, what it uses")
 {
     auto view = sample_view();
-    view.wall_clock = view.config_loaded + 90s;
+    view.wall_clock = view.config.loaded + 90s;
     view.maxconn = 5000;
     view.certificates["/etc/rolegate.crt"] = view.wall_clock + 24h;
     view.usage = {12, 1024, 7'000'000, 1.5, 1699999990.0};
