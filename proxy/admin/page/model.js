@@ -108,6 +108,8 @@ function troubles() {
   const {status} = known;
   if (status.shutting_down)
     found.push({kind: "bad", text: "This Rolegate shuts down and takes no new clients."});
+  if (status.config && status.config.error)
+    found.push({kind: "warn", text: `The last reload changed nothing: ${status.config.error}`});
   found.push(...processTroubles(status.process || {}));
   for (const [name, l] of Object.entries(status.listeners)) found.push(...listenerTroubles(name, l));
   for (const [name, c] of Object.entries(status.clusters)) found.push(...clusterTroubles(name, c));
@@ -118,8 +120,6 @@ const soon = 14 * 24 * 3600 * 1000; // ms before the end of a certificate
 
 function processTroubles(p) {
   const found = [];
-  if (p.config_reload_ok === false)
-    found.push({kind: "warn", text: "The last reload was refused; the configuration of before is in use."});
   for (const [file, left] of Object.entries(p.certificates_end_in_ms || {})) {
     if (left <= 0) found.push({kind: "bad", text: `The certificate in ${file} has expired.`});
     else if (left < soon) found.push({kind: "warn", text: `The certificate in ${file} ends in ${duration(left)}.`});
