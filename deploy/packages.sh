@@ -9,7 +9,7 @@ build=(cmake ninja-build g++ ccache pkg-config libboost1.81-dev libboost-json1.8
        libcli11-dev doctest-dev)
 cluster=(patroni etcd-server etcd-client python3-etcd postgresql-15 haproxy python3-psycopg2 python3-yaml)
 test=(python3-pytest python3-psycopg2 python3-psycopg python3-asyncpg nodejs node-pg libpostgresql-jdbc-java
-      openjdk-17-jdk-headless prometheus openssl iproute2 pgbouncer clang-format-14)
+      openjdk-17-jdk-headless prometheus chromium openssl iproute2 pgbouncer clang-format-14)
 package=(dpkg-dev file gzip lintian man-db groff-base systemd python3-jsonschema python3-yaml curl)
 fuzz=(clang-14 libclang-rt-14-dev)
 bench=(pgbouncer nginx-light libnginx-mod-stream openssl libbenchmark-dev)

@@ -39,13 +39,13 @@ void check_loop::aim(const std::string& host, std::uint16_t port)
     port_ = port;
 }
 
-void check_loop::start(time_point first)
+void check_loop::start(time_point first, std::shared_ptr<const void> owner)
 {
     next_ = first;
     asio::co_spawn(
         control_,
         run(),
-        [self = shared_from_this()](std::exception_ptr e)
+        [self = shared_from_this(), owner = std::move(owner)](std::exception_ptr e)
         {
             if (e)
                 std::rethrow_exception(e);

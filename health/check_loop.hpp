@@ -30,8 +30,8 @@ public:
     // `told` is called after each check with what was wrong, or "", and how long it took.
     using report_function = std::function<void(const std::string& error, clock::duration took)>;
 
-    // `settings` and `names` must outlive the check that is under way at stop(): that still reads
-    // them when it goes on, and tells nobody.
+    // `settings` and `names` live as long as the owner that start() is given: a check that is under
+    // way at stop() still reads them when it goes on, and tells nobody.
     check_loop(
         boost::asio::io_context& control,
         const config::check_settings& settings,
@@ -42,7 +42,7 @@ public:
     // Where the member is. Of a unix socket's member this machine is asked.
     void aim(const std::string& host, std::uint16_t port);
 
-    void start(time_point first);
+    void start(time_point first, std::shared_ptr<const void> owner);
     void stop();
 
     // The next check comes then at the latest; nothing changes one that is under way.

@@ -10,7 +10,7 @@
 namespace rolegate::health
 {
 
-std::unique_ptr<cluster_monitor> make_monitor(
+std::shared_ptr<cluster_monitor> make_monitor(
     boost::asio::io_context& control,
     const config::cluster_settings& settings,
     std::vector<demand> demands,
@@ -18,10 +18,10 @@ std::unique_ptr<cluster_monitor> make_monitor(
 )
 {
     if (settings.postgres)
-        return std::make_unique<postgres::monitor>(control, settings, std::move(demands), to);
+        return std::make_shared<postgres::monitor>(control, settings, std::move(demands), to);
     if (settings.tcp)
-        return std::make_unique<tcp_monitor>(control, settings, std::move(demands), to);
-    return std::make_unique<monitor>(control, settings, std::move(demands), to);
+        return std::make_shared<tcp_monitor>(control, settings, std::move(demands), to);
+    return std::make_shared<monitor>(control, settings, std::move(demands), to);
 }
 
 } // namespace rolegate::health

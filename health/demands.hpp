@@ -18,6 +18,8 @@ struct demand
 {
     std::string listener;
     config::member_demand wants;
+
+    friend bool operator==(const demand&, const demand&) = default;
 };
 
 // Fills in `t.listeners` and each member's `grants` and `lag_watches`, by the demands' index. What

@@ -18,7 +18,7 @@ http_checks::http_checks(
 {
 }
 
-void http_checks::follow(const topology& t)
+void http_checks::follow(const topology& t, const std::shared_ptr<const void>& owner)
 {
     if (stopped_)
         return;
@@ -39,7 +39,7 @@ void http_checks::follow(const topology& t)
             [this, name = m.name](const auto& error, auto took) { take(name, error, took); }
         );
         loop->aim(m.host, m.port);
-        loop->start(clock::now());
+        loop->start(clock::now(), owner);
     }
     for (auto it = loops_.begin(); it != loops_.end();)
     {

@@ -32,8 +32,9 @@ public:
         std::function<void()> changed
     );
 
-    // The members that are to be checked from now on; others are forgotten.
-    void follow(const topology& t);
+    // The members that are to be checked from now on; others are forgotten. `owner` lives as long
+    // as a check is under way.
+    void follow(const topology& t, const std::shared_ptr<const void>& owner);
 
     void stop();
 

@@ -124,11 +124,11 @@ monitor::~monitor() = default;
 void monitor::start()
 {
     if (dcs_)
-        dcs_->start();
+        dcs_->start(life());
     asio::co_spawn(
         control_,
         run(),
-        [](std::exception_ptr e)
+        [alive = life()](std::exception_ptr e)
         {
             if (e)
                 std::rethrow_exception(e);
@@ -186,7 +186,7 @@ asio::awaitable<void> monitor::run()
     {
         const auto now = clock::now();
         const auto p = current_pace(now);
-        const auto next = rest_.ask(p, now);
+        const auto next = rest_.ask(p, now, life());
         aim_probes(p);
         // The age of the view moves on even while nobody answers.
         const auto due = decided_ + digest_every;
@@ -348,7 +348,7 @@ void monitor::believe(time_point now)
     note_unsettled(now);
     forget_strangers();
     if (checks_)
-        checks_->follow(*believed_);
+        checks_->follow(*believed_, life());
     if (changed || now - published_ >= republish_every)
     {
         published_ = now;

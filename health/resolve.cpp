@@ -61,7 +61,11 @@ void name_cache::want(const std::string& host)
     resolver_.async_resolve(
         host,
         "",
-        [this, host](const auto& error, const auto& results) { answered(host, error, results); }
+        [this, host, alive = std::weak_ptr(alive_)](const auto& error, const auto& results)
+        {
+            if (!alive.expired())
+                answered(host, error, results);
+        }
     );
 }
 
@@ -89,7 +93,7 @@ void name_cache::answered(
     const boost::asio::ip::tcp::resolver::results_type& results
 )
 {
-    if (ec == boost::asio::error::operation_aborted)
+    if (ec == boost::asio::error::operation_aborted || stopped_)
         return;
     asked_[host].in_flight = false;
     if (ec || results.empty())

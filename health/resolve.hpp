@@ -15,6 +15,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 namespace rolegate::health
@@ -71,6 +72,8 @@ private:
     std::map<std::string, entry> asked_;
     std::map<std::string, address_list> addresses_;
     bool stopped_ = false;
+    // A look-up that has ended cannot be called back any more, and may find nobody here.
+    std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 
 } // namespace rolegate::health

@@ -2,6 +2,7 @@
 #include "health/tcp_monitor.hpp"
 
 #include "health/address.hpp"
+#include "health/inherit.hpp"
 #include "health/restrain.hpp"
 
 #include <algorithm>
@@ -72,7 +73,7 @@ void tcp_monitor::start()
     const auto members = static_cast<std::int64_t>(checks_.size());
     for (std::int64_t i = 0; i < members; ++i)
         checks_[static_cast<std::size_t>(i)]->start(
-            now + clock::duration(settings_.check.inter) * i / members
+            now + clock::duration(settings_.check.inter) * i / members, life()
         );
 }
 
@@ -81,6 +82,23 @@ void tcp_monitor::stop()
     names_.stop();
     for (const auto& c : checks_)
         c->stop();
+}
+
+void tcp_monitor::set_demands(std::vector<demand> demands)
+{
+    if (demands == demands_)
+        return;
+    next_ = redemanded(std::move(next_), demands_, demands);
+    demands_ = std::move(demands);
+    publish(true, clock::now());
+}
+
+// Members have no history: whoever is up by our own checks is up.
+void tcp_monitor::inherit(const topology& known)
+{
+    next_.generation = std::max(next_.generation, known.generation) + 1;
+    next_.cause = "the configuration has changed";
+    believed_ = std::make_shared<const topology>(next_);
 }
 
 // A session that has ended is nothing special where nobody knows the protocol.

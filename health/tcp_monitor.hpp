@@ -33,6 +33,8 @@ public:
     void start() override;
     void stop() override;
 
+    void set_demands(std::vector<demand> demands) override;
+    void inherit(const topology& known) override;
     void hint(const std::string& member, life_sign seen) override;
     void obey(const operator_orders& orders) override;
 
@@ -46,7 +48,7 @@ private:
     void publish(bool changed, time_point now);
 
     const config::tcp_settings settings_;
-    const std::vector<demand> demands_;
+    std::vector<demand> demands_;
     observer& observer_;
     name_cache names_;
     std::vector<std::shared_ptr<check_loop>> checks_; // in the order of the members

@@ -11,7 +11,7 @@ namespace
 
 // In the order of the enum. 57P03 is the one refusal after which libpq tries its next host; 57P01
 // is what a server says when it ends a session.
-constexpr std::array<errc_info, 31> table{{
+constexpr std::array<errc_info, 32> table{{
     {side::proxy, "none", nullptr, ""},
     {side::client, "startup_malformed", nullptr, ""},
     {side::client, "proxy_header_bad", nullptr, ""},
@@ -65,6 +65,7 @@ constexpr std::array<errc_info, 31> table{{
      "view_lost",
      "57P01",
      "terminating connection: the state of the cluster is not known"},
+    {side::proxy, "removed", "57P01", "terminating connection: it leads nowhere any more"},
     {side::proxy, "maintenance", "57P01", "terminating connection: the server is in maintenance"},
     // PostgreSQL's own words for pg_terminate_backend().
     {side::proxy, "killed", "57P01", "terminating connection due to administrator command"},

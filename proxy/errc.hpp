@@ -39,6 +39,7 @@ enum class errc
     role_lost,          // the member lost the listener's role
     moved,              // another member should serve it: see fallback and rebalance
     view_lost,          // the view grew older than stale_after, and on_stale is shutdown_sessions
+    removed,            // its listener, or its member, is not configured any more
     maintenance,        // an operator wants the member to be left
     killed,             // by an operator
     shutting_down,

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/front.hpp"
 
-#include "config/sharing.hpp"
-#include "proxy/descriptors.hpp"
 #include "proxy/route.hpp"
 
 #include <boost/asio/post.hpp>
@@ -11,7 +9,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <iterator>
 #include <optional>
 #include <thread>
 
@@ -20,125 +17,89 @@ namespace rolegate::proxy
 
 namespace asio = boost::asio;
 
-front::front(
-    const config::settings& settings,
-    const std::vector<health::topology_ptr>& first_beliefs,
-    worker_observer& observer
-)
-{
-    process_.maxconn = most_clients(settings.maxconn);
-    make_states(settings);
-    make_workers(settings, first_beliefs, observer);
-    load_tls();
-    make_listeners(settings);
-}
-
-void front::make_states(const config::settings& settings)
-{
-    for (std::size_t i = 0; i < settings.listeners.size(); ++i)
-    {
-        const auto& l = settings.listeners[i];
-        const auto cluster =
-            std::ranges::find(settings.clusters, l.cluster, &config::cluster_settings::name);
-        const auto earlier = std::ranges::count(
-            settings.listeners.begin(),
-            settings.listeners.begin() + static_cast<std::ptrdiff_t>(i),
-            l.cluster,
-            &config::listener_settings::cluster
-        );
-        auto& state = states_.emplace_back(
-            l,
-            static_cast<std::size_t>(earlier),
-            *cluster,
-            process_,
-            [this, i](std::size_t worker, ticket whose) { workers_[worker]->wake(i, whose); }
-        );
-        state.index = i;
-        state.cluster = static_cast<std::size_t>(cluster - settings.clusters.begin());
-    }
-}
-
-void front::make_workers(
-    const config::settings& settings,
-    const std::vector<health::topology_ptr>& beliefs,
-    worker_observer& observer
-)
+front::front(const config::settings& settings, worker_observer& observer)
 {
     const auto count = settings.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
-    std::vector<listener_state*> states;
-    for (auto& state : states_)
-        states.push_back(&state);
     for (std::size_t i = 0; i < count; ++i)
-        workers_.push_back(
-            std::make_unique<worker>(i, count, settings.buffer_size, beliefs, states, observer)
-        );
+        workers_.push_back(std::make_unique<worker>(i, count, settings.buffer_size, observer));
 }
 
-void front::make_listeners(const config::settings& settings)
+front::~front()
 {
-    std::vector<worker*> all;
-    for (const auto& w : workers_)
-        all.push_back(w.get());
-    entrances_.resize(states_.size());
-    for (const auto& group : config::groups_of(settings.listeners))
-    {
-        std::vector<listener_state*> sharing;
-        for (const auto i : group)
-            sharing.push_back(&states_[i]);
-        auto& first = *sharing.front();
-        listeners_.push_back(std::make_unique<listener>(first, *all[first.index % all.size()], all)
-        );
-        for (auto* state : sharing)
-        {
-            state->sharing = sharing;
-            entrances_[state->index] = listeners_.back().get();
-        }
-    }
+    stop();
 }
 
 void front::start()
 {
     for (auto& w : workers_)
         w->start();
-    for (auto& l : listeners_)
-        l->start();
 }
+
+// --- clusters ----------------------------------------------------------------------------------
 
 void front::publish(std::size_t cluster, const health::topology_ptr& t)
 {
     const auto now = health::clock::now();
-    for (auto& state : states_)
-        if (state.cluster == cluster)
-            state.members.adopt(*t, now);
+    beliefs_[cluster] = t;
+    for (const auto& l : now_.states)
+        if (l->cluster == cluster)
+            l->members.adopt(*t, now);
     for (auto& w : workers_)
         w->publish(cluster, t);
 }
 
-void front::load_tls()
+std::vector<seating::demand> front::demands(std::size_t cluster) const
 {
-    std::vector<listener_tls_contexts> made;
-    for (const auto& state : states_)
-        made.push_back(make_tls_contexts(state.settings));
+    const auto found = seatings_.find(cluster);
+    return found == seatings_.end() ? std::vector<seating::demand>() : found->second.demands();
+}
+
+bool front::uses(std::size_t cluster) const
+{
+    const auto found = seatings_.find(cluster);
+    return found != seatings_.end() && !found->second.empty();
+}
+
+void front::forget(std::size_t cluster)
+{
+    seatings_.erase(cluster);
+    beliefs_.erase(cluster);
     for (auto& w : workers_)
-        for (std::size_t i = 0; i < made.size(); ++i)
-            w->use_tls(i, made[i]);
+        w->forget(cluster);
+}
+
+// --- listeners ---------------------------------------------------------------------------------
+
+listener_ptr front::find(std::string_view name) const
+{
+    const auto found = std::ranges::find_if(
+        now_.states, [name](const auto& l) { return l->settings.name == name; }
+    );
+    return found == now_.states.end() ? nullptr : *found;
 }
 
 bool front::pause(std::string_view listener, bool paused)
 {
-    const auto named = [listener](const listener_state& s) { return s.settings.name == listener; };
-    const auto found = std::ranges::find_if(states_, named);
-    if (found == states_.end())
+    const auto found = find(listener);
+    if (!found)
         return false;
     paused ? found->door.pause() : found->door.resume();
     return true;
 }
 
+std::vector<std::string> front::bound(std::size_t i) const
+{
+    std::vector<std::string> all;
+    for (const auto& e : now_.groups[now_.group_of[i]].entrances)
+        all.push_back(e->bound());
+    return all;
+}
+
 std::vector<std::string> front::names() const
 {
     std::vector<std::string> out;
-    for (const auto& state : states_)
-        out.push_back(state.settings.name);
+    for (const auto& l : now_.states)
+        out.push_back(l->settings.name);
     return out;
 }
 
@@ -146,31 +107,34 @@ std::vector<std::string> front::deserted(const health::topology& t) const
 {
     std::vector<std::string> names;
     const auto now = health::clock::now();
-    for (const auto& state : states_)
-        if (state.settings.cluster == t.cluster && !has_open_member(state.to, t, now))
-            names.push_back(state.settings.name);
+    for (const auto& l : now_.states)
+        if (l->settings.cluster == t.cluster && !has_open_member(l->to, t, now))
+            names.push_back(l->settings.name);
     return names;
 }
 
 void front::begin_shutdown()
 {
-    for (auto& l : listeners_)
-        l->stop();
+    for (const auto& g : now_.groups)
+        for (const auto& e : g.entrances)
+            e->stop();
     for (auto& w : workers_)
         w->begin_shutdown();
 }
 
 void front::leave_to_others()
 {
-    for (auto& l : listeners_)
-        l->leave_to_others();
+    for (const auto& g : now_.groups)
+        for (const auto& e : g.entrances)
+            e->leave_to_others();
 }
 
 std::vector<shared_socket> front::sockets() const
 {
     std::vector<shared_socket> all;
-    for (const auto& l : listeners_)
-        std::ranges::copy(l->sockets(), std::back_inserter(all));
+    for (const auto& g : now_.groups)
+        for (const auto& e : g.entrances)
+            all.push_back(e->shared_as(g.states.front()->settings.name));
     return all;
 }
 
@@ -237,7 +201,7 @@ asio::awaitable<std::size_t> front::sessions_left()
 asio::awaitable<worker_stats> front::stats()
 {
     const std::function<worker_stats(worker&)> counters = &worker::stats;
-    worker_stats sum(states_.size());
+    worker_stats sum;
     for (auto& w : workers_)
     {
         const auto copy = co_await ask(*w, counters);

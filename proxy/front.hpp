@@ -2,8 +2,14 @@
 //
 // What clients meet: the listeners, the workers that serve them, and what those share. Made and
 // called on the control thread; knows nothing of how a topology comes about.
+//
+// To start is to reload from nothing: prepare() does all that can fail, and nobody notices;
+// commit() cannot fail. In between the clusters are told what is demanded of them, and what is
+// believed of them is published: workers learn of a listener behind the topology that judges its
+// members, because both are posted.
 #pragma once
 
+#include "config/settings.hpp"
 #include "health/topology.hpp"
 #include "proxy/listener.hpp"
 #include "proxy/standstill.hpp"
@@ -11,8 +17,8 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,22 +27,49 @@
 namespace rolegate::proxy
 {
 
+// Clusters by name; their numbers are never used again.
+using cluster_numbers = std::map<std::string, std::size_t>;
+
+// The listeners of one configuration. What has not changed is shared with the one before.
+struct listener_set
+{
+    struct group // of those that share a bind
+    {
+        std::vector<listener_ptr> states; // in the order of the configuration
+        std::vector<std::shared_ptr<listener>> entrances;
+    };
+
+    std::vector<group> groups;
+    std::vector<listener_ptr> states;    // of all listeners, in the order of the configuration
+    std::vector<std::size_t> group_of;   // by the same index
+    std::size_t maxconn = 0;             // of the process
+    std::vector<std::string> problems{}; // it must not be committed if there are any
+};
+
 class front
 {
 public:
-    // Binds at once. Throws std::runtime_error: an address is taken, a certificate cannot be used.
-    front(
-        const config::settings& settings,
-        const std::vector<health::topology_ptr>& first_beliefs, // by cluster
-        worker_observer& observer
-    );
+    // Of `settings` what cannot be changed: `workers` and `buffer_size`.
+    front(const config::settings& settings, worker_observer& observer);
+    ~front();
+
+    // Binds what is new and reads all certificates and keys.
+    [[nodiscard]] listener_set
+    prepare(const config::settings& settings, const cluster_numbers& clusters);
+
+    // What listeners demand of a cluster: those that were prepared, and those by which sessions
+    // go still. The verdicts stand in this order in each member's grants.
+    [[nodiscard]] std::vector<seating::demand> demands(std::size_t cluster) const;
+
+    // Somebody refers to it: a listener, or a session that began when one did.
+    [[nodiscard]] bool uses(std::size_t cluster) const;
+
+    // All the clusters have been published.
+    void commit(listener_set next);
 
     void start();
     void publish(std::size_t cluster, const health::topology_ptr& t);
-
-    // Reads certificates and keys again, for sessions yet to come. Throws when a file is missing or
-    // wrong; then nothing has changed.
-    void load_tls();
+    void forget(std::size_t cluster); // that is not used
 
     // Holds the new clients of a listener, or lets them in again. False: there is none.
     [[nodiscard]] bool pause(std::string_view listener, bool paused);
@@ -65,40 +98,44 @@ public:
 
     [[nodiscard]] std::size_t workers() const noexcept { return workers_.size(); }
     [[nodiscard]] boost::asio::awaitable<std::size_t> sessions_left();
-    [[nodiscard]] boost::asio::awaitable<worker_stats> stats();
+    [[nodiscard]] boost::asio::awaitable<worker_stats> stats(); // by listener_state::id
 
-    // By the listener's index.
-    [[nodiscard]] std::vector<std::string> bound(std::size_t i) const
+    // In the order of the configuration.
+    [[nodiscard]] const std::vector<listener_ptr>& listeners() const noexcept
     {
-        return entrances_[i]->bound();
+        return now_.states;
     }
-    [[nodiscard]] bool paused(std::size_t i) const { return states_[i].door.paused(); }
-    [[nodiscard]] const selection& members(std::size_t i) const { return states_[i].members; }
-    [[nodiscard]] listener_traffic traffic(std::size_t i) const
-    {
-        return states_[i].traffic.so_far();
-    }
+
+    // Addresses of the listener with this index.
+    [[nodiscard]] std::vector<std::string> bound(std::size_t i) const;
     [[nodiscard]] std::size_t maxconn() const noexcept { return process_.maxconn; }
-    [[nodiscard]] std::size_t cluster_of(std::size_t i) const { return states_[i].cluster; }
-    [[nodiscard]] destination leads_to(std::size_t i) const { return states_[i].to; }
 
 private:
-    void make_states(const config::settings& settings);
-    void make_listeners(const config::settings& settings);
-    void make_workers(
+    using indexes = std::vector<std::size_t>;
+
+    [[nodiscard]] listener_ptr find(std::string_view name) const;
+    listener_set::group prepare_group(
         const config::settings& settings,
-        const std::vector<health::topology_ptr>& beliefs,
-        worker_observer& observer
+        const indexes& which,
+        const cluster_numbers& clusters,
+        std::vector<std::string>& problems
+    );
+    [[nodiscard]] std::shared_ptr<doorway> make_doorway(const config::listener_settings& l);
+    [[nodiscard]] std::vector<std::shared_ptr<listener>> prepare_entrances(
+        const listener_ptr& first,
+        const std::vector<config::host_port>& bind,
+        std::vector<std::string>& problems
     );
 
     template <class T>
     static boost::asio::awaitable<T> ask(worker& w, const std::function<T(worker&)>& what);
 
     process_state process_;
-    std::deque<listener_state> states_; // addresses stay
     std::vector<std::unique_ptr<worker>> workers_;
-    std::vector<std::unique_ptr<listener>> listeners_; // one for those that share a bind
-    std::vector<const listener*> entrances_;           // by the listener's index
+    std::map<std::size_t, seating> seatings_;             // by cluster
+    std::map<std::size_t, health::topology_ptr> beliefs_; // by cluster
+    listener_set now_;
+    std::size_t listeners_made_ = 0;
 };
 
 } // namespace rolegate::proxy

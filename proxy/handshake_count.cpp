@@ -25,6 +25,12 @@ address_key counted_as(address_key a) noexcept
 
 } // namespace
 
+void handshake_count::set_limits(const config::handshake_limits& limits)
+{
+    const std::lock_guard lock(mutex_);
+    limits_ = limits;
+}
+
 handshake_count::answer handshake_count::enter(const std::optional<address_key>& from)
 {
     const std::lock_guard lock(mutex_);

@@ -45,6 +45,9 @@ public:
     struct answer;
     [[nodiscard]] answer enter(const std::optional<address_key>& from);
 
+    // Of those that come from now on.
+    void set_limits(const config::handshake_limits& limits);
+
     // Never blocks.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
@@ -56,8 +59,8 @@ private:
 
     void leave(const std::optional<address_map::iterator>& at) noexcept;
 
-    const config::handshake_limits limits_;
     mutable std::mutex mutex_;
+    config::handshake_limits limits_;
     address_map addresses_;            // dropped at 0
     std::atomic<std::size_t> size_{0}; // written under the lock
 };

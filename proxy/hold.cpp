@@ -56,7 +56,7 @@ void hold::room::wait_for(std::string_view member) const
     step_.aside_for = member;
 }
 
-hold::hold(door_limits limits, wake_function wake) : limits_(limits), wake_(std::move(wake)) {}
+hold::hold(door_limits limits, wake_function wake) : wake_(std::move(wake)), limits_(limits) {}
 
 void hold::wake_head()
 {
@@ -64,6 +64,12 @@ void hold::wake_head()
     waiting_.recall();
     step s;
     wake(std::move(held_lock), s);
+}
+
+void hold::set_limits(door_limits limits)
+{
+    const lock held_lock(mutex_);
+    limits_ = limits;
 }
 
 void hold::pause()

@@ -98,8 +98,8 @@ public:
     // topology: before, its visits could not know, and a wake from elsewhere came too early.
     void wake_head();
 
-    // Nobody goes in until resume().
-    void pause();
+    void set_limits(door_limits limits); // see wake_head()
+    void pause();                        // nobody goes in until resume()
     void resume();
     [[nodiscard]] bool paused() const;
 
@@ -135,9 +135,9 @@ private:
     void forget_waiting(visit& v, step& s) noexcept;
     void wake(lock held_lock, step& s, ticket except = 0);
 
-    const door_limits limits_;
     const wake_function wake_;
     mutable std::mutex mutex_; // of everything below
+    door_limits limits_;
     ticket drawn_ = 0;
     bool paused_ = false;
     turn waits_for_ = turn::no_member;

@@ -29,13 +29,14 @@ public:
     // `limit`: until they are cut.
     last_sessions(boost::asio::io_context& control, std::chrono::milliseconds limit, steps s);
 
+    void set_limit(std::chrono::milliseconds limit) noexcept { limit_ = limit; } // before start()
     void start(); // again: it goes on
     void cut() noexcept { cut_ = true; }
 
 private:
     boost::asio::awaitable<void> wait();
 
-    const std::chrono::milliseconds limit_;
+    std::chrono::milliseconds limit_;
     const steps steps_;
     boost::asio::steady_timer timer_;
     bool started_ = false;

@@ -26,31 +26,19 @@ constexpr auto tell_again_after = 10s;
 
 } // namespace
 
-listener::listener(listener_state& state, worker& home, std::vector<worker*> all)
-    : state_(state), home_(home), all_(std::move(all))
-{
-    for (const auto& bind : state.settings.bind)
-        bind_to(bind);
-}
-
-listener::entrance::entrance(listener& of, const config::host_port& bind)
-    : socket(of.home_.loop(), of, bind, of.state_.settings)
+listener::listener(
+    const listener_ptr& state, const config::host_port& bind, worker& home, std::vector<worker*> all
+)
+try : address(text_of(bind)), state_(state), home_(home), all_(std::move(all)),
+    socket_(home.loop(), *this, bind, state->settings)
 {
 }
-
-void listener::bind_to(const config::host_port& bind)
+catch (const boost::system::system_error& e)
 {
-    try
-    {
-        entrances_.emplace_back(*this, bind);
-    }
-    catch (const boost::system::system_error& e)
-    {
-        throw std::runtime_error(
-            "listener '" + state_.settings.name + "' cannot listen on " + text_of(bind) + ": " +
-            e.code().message()
-        );
-    }
+    throw std::runtime_error(
+        "listener '" + state->settings.name + "' cannot listen on " + text_of(bind) + ": " +
+        e.code().message()
+    );
 }
 
 void listener::start()
@@ -59,20 +47,36 @@ void listener::start()
         [this]
         {
             home_.keep(*this);
-            for (auto& e : entrances_)
-                open(e);
+            open();
+        }
+    );
+}
+
+void listener::lead_to(listener_ptr state)
+{
+    home_.loop().post(
+        [this, state = std::move(state)]() mutable
+        {
+            state_ = std::move(state);
+            socket_.use(state_->settings);
+            on_look();
         }
     );
 }
 
 void listener::stop()
 {
-    home_.loop().post(
-        [this]
+    home_.loop().post([this] { close(); });
+}
+
+void listener::end(std::shared_ptr<listener> which)
+{
+    auto& home = which->home_;
+    home.loop().post(
+        [which = std::move(which)]
         {
-            stopped_ = true;
-            for (auto& e : entrances_)
-                e.socket.close();
+            which->close();
+            which->home_.release(*which);
         }
     );
 }
@@ -83,92 +87,80 @@ void listener::leave_to_others()
         [this]
         {
             stopped_ = true;
-            for (auto& e : entrances_)
-                e.socket.leave_to_others();
+            socket_.leave_to_others();
         }
     );
 }
 
-std::vector<shared_socket> listener::sockets() const
+void listener::close()
 {
-    std::vector<shared_socket> all;
-    for (const auto& e : entrances_)
-        all.push_back(e.socket.shared_as(state_.settings.name));
-    return all;
-}
-
-std::vector<std::string> listener::bound() const
-{
-    std::vector<std::string> all;
-    for (const auto& e : entrances_)
-        all.push_back(e.socket.bound());
-    return all;
+    stopped_ = true;
+    socket_.close();
 }
 
 // --- accepting ---------------------------------------------------------------------------------
 
 void listener::on_client(listening_socket& s)
 {
-    auto& e = *std::ranges::find(entrances_, &s, [](auto& each) { return &each.socket; });
-    if (state_.process.clients >= state_.process.maxconn)
-        return pause(e, "maxconn is reached");
+    if (state_->process.clients >= state_->process.maxconn)
+        return pause("maxconn is reached");
     peer from;
     auto [client, ec] = s.accept(from);
     // Another process has been quicker, or the client has gone again.
     if (ec == asio::error::would_block || ec == asio::error::connection_aborted)
         return;
     if (ec)
-        return pause(e, ec.message());
+        return pause(ec.message());
     accepted(std::move(client), from);
 }
 
 // Clients wait in the kernel's queue until the next look.
-void listener::pause(entrance& e, const std::string& why)
+void listener::pause(const std::string& why)
 {
     const auto now = std::chrono::steady_clock::now();
-    if (now - std::exchange(e.told, now) >= tell_again_after)
+    if (now - std::exchange(told_, now) >= tell_again_after)
         log::line(config::log_level::warning, "accept_failed")
-            .add("listener", state_.settings.name)
+            .add("listener", state_->settings.name)
             .text("error", why);
-    e.pauses = true;
-    e.socket.ignore_clients();
+    pauses_ = true;
+    socket_.ignore_clients();
 }
 
-void listener::open(entrance& e)
+void listener::open()
 {
-    e.pauses = false;
+    pauses_ = false;
     // It may have been inherited; and whoever else has it may have had it refuse connects.
-    if (const auto ec = e.socket.listen_again(); ec)
-        return pause(e, ec.message());
-    if (!e.socket.watch_clients())
-        pause(e, last_error().message());
+    if (const auto ec = socket_.listen_again(); ec)
+        return pause(ec.message());
+    if (!socket_.watch_clients())
+        pause(last_error().message());
 }
 
 void listener::accepted(unique_fd client, const peer& from)
 {
     auto& to = *all_[next_++ % all_.size()];
     // Here and not where it goes to: the next is accepted before that worker has looked.
-    ++state_.process.clients;
+    ++state_->process.clients;
     if (&to == &home_)
         return to.start_session(std::move(client), state_, from);
-    to.loop().post([&to, this, client = std::move(client), from]() mutable
-                   { to.start_session(std::move(client), state_, from); });
+    to.loop().post([&to, state = state_, client = std::move(client), from]() mutable
+                   { to.start_session(std::move(client), std::move(state), from); });
 }
 
 // --- a door that leads nowhere -----------------------------------------------------------------
 
 void listener::on_look()
 {
-    for (auto& e : entrances_)
-        if (e.pauses && !stopped_ && !e.withdrawn)
-            open(e);
-    const auto after = state_.settings.withdraw_after;
-    if (stopped_ || after == after.zero())
+    if (stopped_)
+        return;
+    if (pauses_ && !withdrawn_)
+        open();
+    const auto after = state_->settings.withdraw_after;
+    // A unix socket could not come back, and leads to no other host.
+    if (socket_.is_unix() || (after == after.zero() && !withdrawn_))
         return;
     const auto now = std::chrono::steady_clock::now();
-    const auto is_open = [&](const listener_state* l)
-    { return has_open_member(l->to, *home_.believed(l->cluster), now); };
-    if (std::ranges::any_of(state_.sharing, is_open))
+    if (after == after.zero() || leads_anywhere())
     {
         closed_since_.reset();
         if (withdrawn_)
@@ -181,51 +173,42 @@ void listener::on_look()
         withdraw();
 }
 
+bool listener::leads_anywhere() const
+{
+    const auto now = std::chrono::steady_clock::now();
+    const auto is_open = [&](const listener_state* l)
+    { return has_open_member(l->to, *home_.believed(l->cluster), now); };
+    return std::ranges::any_of(state_->sharing, is_open);
+}
+
 void listener::withdraw()
 {
     withdrawn_ = true;
-    for (auto& e : entrances_)
-    {
-        if (e.socket.is_unix())
-            continue; // cannot come back, and leads to no other host
-        e.withdrawn = true;
-        e.socket.ignore_clients();
-        e.socket.refuse_connects();
-    }
+    socket_.ignore_clients();
+    socket_.refuse_connects();
     log::line(config::log_level::warning, "withdrawn")
-        .add("listener", state_.settings.name)
+        .add("listener", state_->settings.name)
+        .add("bind", bound())
         .text("text", "nobody has been routable for withdraw_after: connections are refused");
 }
 
-// A socket that cannot listen is tried again with every look; the others serve meanwhile.
+// A socket that cannot listen is tried again with every look.
 void listener::come_back()
 {
-    bool all = true;
-    for (auto& e : entrances_)
-    {
-        if (e.withdrawn && !listen_again(e))
-        {
-            all = false;
-            continue;
-        }
-        e.withdrawn = false;
-        open(e);
-    }
-    if (!all)
+    const auto ec = socket_.listen_again();
+    if (ec && !std::exchange(listen_failed_, true))
+        log::line(config::log_level::error, "listen_failed")
+            .add("listener", state_->settings.name)
+            .add("bind", bound())
+            .text("error", ec.message());
+    if (ec)
         return;
     withdrawn_ = false;
     listen_failed_ = false;
-    log::line(config::log_level::info, "listening_again").add("listener", state_.settings.name);
-}
-
-bool listener::listen_again(entrance& e)
-{
-    const auto ec = e.socket.listen_again();
-    if (ec && !std::exchange(listen_failed_, true))
-        log::line(config::log_level::error, "listen_failed")
-            .add("listener", state_.settings.name)
-            .text("error", ec.message());
-    return !ec;
+    open();
+    log::line(config::log_level::info, "listening_again")
+        .add("listener", state_->settings.name)
+        .add("bind", bound());
 }
 
 } // namespace rolegate::proxy

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// The listening sockets of one listener, or of several that share their bind. One worker accepts
-// and deals the clients out to all workers in turn; with SO_REUSEPORT the kernel would deal few
-// long-lived connections unevenly, and a second process could take the port unnoticed.
+// One address that clients come to, and the listener, or those that share it, whose clients they
+// are: a reload may lead it elsewhere. One worker accepts and deals the clients out to all workers
+// in turn; with SO_REUSEPORT the kernel would deal few long-lived connections unevenly, and a
+// second process could take the port unnoticed.
 #pragma once
 
 #include "proxy/listener_state.hpp"
 #include "proxy/listening_socket.hpp"
 #include "proxy/peer.hpp"
 
-#include <list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,21 +24,37 @@ class listener final : private listening_socket::owner
 {
 public:
     // `state`: the first of those that share the bind; every client begins as its. Binds and
-    // listens at once on every address; throws std::runtime_error with the address in its text when
-    // one is taken. Accepting begins with start(), on `home`'s thread.
-    listener(listener_state& state, worker& home, std::vector<worker*> all);
+    // listens at once; throws std::runtime_error with the address in its text when it is taken.
+    // Accepting begins with start(), on `home`'s thread.
+    listener(
+        const listener_ptr& state,
+        const config::host_port& bind,
+        worker& home,
+        std::vector<worker*> all
+    );
 
     void start();
 
-    // Closes the listening sockets. From any thread.
+    // From now on clients begin as this one's. Nobody who waits to be accepted is lost.
+    void lead_to(listener_ptr state);
+
+    // Closes the listening socket. From any thread, as all of these.
     void stop();
 
-    // The same when another process has them as well and accepts from now on.
+    // The same when another process has it as well and accepts from now on.
     void leave_to_others();
 
-    // See listening_socket.
-    [[nodiscard]] std::vector<std::string> bound() const;
-    [[nodiscard]] std::vector<shared_socket> sockets() const; // until stop()
+    // As stop(), and it is told of nothing any more.
+    static void end(std::shared_ptr<listener> which);
+
+    const std::string address; // as it was asked for: its port may be 0
+
+    // See listening_socket; the latter until stop(). `name`: of its listener.
+    [[nodiscard]] const std::string& bound() const noexcept { return socket_.bound(); }
+    [[nodiscard]] shared_socket shared_as(const std::string& name) const
+    {
+        return socket_.shared_as(name);
+    }
 
     // On `home`'s thread, whenever something may have changed. When nobody has been routable for
     // withdraw_after, connects are refused: clients that know several hosts go on to the next, and
@@ -47,32 +64,24 @@ public:
 private:
     using time_point = std::chrono::steady_clock::time_point;
 
-    struct entrance
-    {
-        listening_socket socket;
-        time_point told{};      // when it was last said that none can be accepted
-        bool pauses = false;    // until the next look
-        bool withdrawn = false; // refuses connects until it listens again
-
-        entrance(listener& of, const config::host_port& bind);
-    };
-
-    void bind_to(const config::host_port& bind);
-    void open(entrance& e);
+    void open();
+    void close();
     void on_client(listening_socket& s) override;
-    void pause(entrance& e, const std::string& why);
+    void pause(const std::string& why);
     void accepted(unique_fd client, const peer& from);
     void withdraw();
     void come_back();
-    [[nodiscard]] bool listen_again(entrance& e);
+    [[nodiscard]] bool leads_anywhere() const;
 
-    listener_state& state_;
+    listener_ptr state_; // touched on home's thread
     worker& home_;
     std::vector<worker*> all_;
-    std::list<entrance> entrances_;          // addresses stay
+    listening_socket socket_;
     std::optional<time_point> closed_since_; // nobody has been routable since then
+    time_point told_{};                      // when it was last said that none can be accepted
     std::size_t next_ = 0;
-    bool withdrawn_ = false;
+    bool pauses_ = false;        // until the next look
+    bool withdrawn_ = false;     // refuses connects until it listens again
     bool listen_failed_ = false; // and it was said so
     bool stopped_ = false;
 };

@@ -21,16 +21,31 @@ std::vector<address_range> ranges(const std::vector<config::network>& networks)
 
 listener_state::listener_state(
     config::listener_settings l,
-    std::size_t place,
     config::cluster_settings c,
+    seat_ptr at,
+    std::shared_ptr<doorway> through,
+    listener_tls_contexts contexts,
     process_state& p,
-    hold::wake_function wake
+    const listener_state* before
 )
-    : settings(std::move(l)), cluster_settings(std::move(c)), to{settings.role, place}, process(p),
-      door({settings.queue.max, settings.maxconn}, std::move(wake)),
-      members(to, settings.balance, cluster_settings), handshakes(settings.handshakes),
+    : settings(std::move(l)), cluster_settings(std::move(c)), place(std::move(at)),
+      way(std::move(through)), to{settings.role, place->index}, cluster(place->cluster),
+      id(way->id), tls(std::move(contexts)), process(p), door(way->door),
+      handshakes(way->handshakes), traffic(way->traffic),
+      members(
+          to,
+          settings.balance,
+          cluster_settings,
+          before && before->place == place ? &before->members : nullptr
+      ),
       allowed_(ranges(settings.allow)), proxies_(ranges(settings.accept_proxy))
 {
+}
+
+bool listener_state::continues(const listener_state& before) const noexcept
+{
+    return id == before.id && settings.tls == before.settings.tls &&
+           cluster_settings.tcp.has_value() == before.cluster_settings.tcp.has_value();
 }
 
 listener_state* listener_state::taker_of(pgwire::bytes startup) const noexcept

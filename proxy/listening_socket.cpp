@@ -152,6 +152,12 @@ void listening_socket::bind_tcp(
     bound_ = text_of(where);
 }
 
+void listening_socket::use(const config::listener_settings& settings) noexcept
+{
+    if (!unix_)
+        tune(fd_.get(), settings);
+}
+
 void listening_socket::on_ready(std::uint32_t)
 {
     told_.on_client(*this);
@@ -209,8 +215,10 @@ void listening_socket::remove_file() noexcept
 void listening_socket::close() noexcept
 {
     remove_file();
-    // Another process may have it as well, and then the kernel does not forget it by itself.
-    loop_.forget(*this, fd_.get());
+    // Another process may have it as well, and then the kernel does not forget it by itself. Where
+    // nothing was asked for another thread's loop does not know it.
+    if (asked != 0)
+        loop_.forget(*this, fd_.get());
     fd_.reset();
 }
 

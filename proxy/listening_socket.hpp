@@ -56,6 +56,9 @@ public:
 
     // --- on the loop's thread ---
 
+    // What is accepted from now on inherits the options of these.
+    void use(const config::listener_settings& settings) noexcept;
+
     // The owner is told of clients, or is not any more. False: the kernel has no room for it now.
     [[nodiscard]] bool watch_clients() noexcept;
     void ignore_clients() noexcept;

@@ -29,13 +29,15 @@ std::string text_in(int file)
 
 } // namespace
 
-std::optional<predecessor> predecessor::find()
+std::optional<predecessor> predecessor::find(boost::asio::io_context& control)
 {
     const auto state = inherited().take_named(state_name);
-    predecessor p;
-    p.word_ = inherited().take_named(word_name);
-    if (!p.word_.is_open())
+    auto word = inherited().take_named(word_name);
+    if (!word.is_open())
         return std::nullopt;
+    predecessor p(control);
+    p.word_.assign(boost::asio::local::stream_protocol(), word.get());
+    word.release();
     if (auto left = handed_over_from(text_in(state.get())))
     {
         p.left_ = *std::move(left);
@@ -47,12 +49,27 @@ std::optional<predecessor> predecessor::find()
     return p;
 }
 
-void predecessor::tell(std::string line) const
+void predecessor::tell(std::string line)
 {
+    if (!word_.is_open())
+        return;
     line += '\n';
     // It reads all the time: if there is no room, it hangs.
     constexpr int how = MSG_NOSIGNAL | MSG_DONTWAIT;
-    static_cast<void>(::send(word_.get(), line.data(), line.size(), how));
+    static_cast<void>(::send(word_.native_handle(), line.data(), line.size(), how));
+}
+
+// It says nothing: what can be read is the end.
+void predecessor::await_end()
+{
+    word_.async_wait(
+        boost::asio::socket_base::wait_read,
+        [this](const boost::system::error_code& stopped)
+        {
+            if (!stopped)
+                word_.close();
+        }
+    );
 }
 
 } // namespace rolegate::proxy

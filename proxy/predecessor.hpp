@@ -4,7 +4,8 @@
 #pragma once
 
 #include "proxy/handed_over.hpp"
-#include "proxy/unique_fd.hpp"
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 
 #include <optional>
 #include <string>
@@ -16,16 +17,21 @@ class predecessor
 {
 public:
     // Among the inherited descriptors. nullopt: we have been started by somebody else.
-    [[nodiscard]] static std::optional<predecessor> find();
+    [[nodiscard]] static std::optional<predecessor> find(boost::asio::io_context& control);
 
     [[nodiscard]] const handed_over& left() const noexcept { return left_; }
 
-    // A line; it may have ended long ago. See successor.hpp.
-    void tell(std::string line) const;
+    // A line, see successor.hpp; it may have ended long ago.
+    void tell(std::string line);
+
+    // With its end ends the way to it. Its place must not change any more.
+    void await_end();
 
 private:
+    explicit predecessor(boost::asio::io_context& control) : word_(control) {}
+
     handed_over left_;
-    unique_fd word_;
+    boost::asio::local::stream_protocol::socket word_;
 };
 
 } // namespace rolegate::proxy

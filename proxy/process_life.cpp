@@ -22,16 +22,16 @@ using config::log_level;
 // long: a cluster that cannot be seen must not keep a new version from coming.
 constexpr auto first_view_limit = 10s;
 
-std::optional<predecessor> find_predecessor()
+std::optional<predecessor> find_predecessor(boost::asio::io_context& control)
 {
     inherited().adopt_environment();
-    return predecessor::find();
+    return predecessor::find(control);
 }
 
 } // namespace
 
 process_life::process_life(boost::asio::io_context& control, owner& whose)
-    : owner_(whose), first_views_(control), predecessor_(find_predecessor()),
+    : owner_(whose), first_views_(control), predecessor_(find_predecessor(control)),
       report_(
           control,
           notify_,
@@ -81,6 +81,7 @@ void process_life::open()
     {
         log::line(log_level::info, "taken_over").add("predecessor", predecessor_->left().pid);
         predecessor_->tell(accepting);
+        predecessor_->await_end();
     }
     // A proxy that waits for its cluster works, and says in its status what it waits for.
     notify_.ready();
@@ -88,7 +89,7 @@ void process_life::open()
     report_.start();
 }
 
-void process_life::pass_on(const standing_orders& orders) const
+void process_life::pass_on(const standing_orders& orders)
 {
     if (predecessor_ && open_)
         predecessor_->tell(to_json(orders));

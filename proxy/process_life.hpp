@@ -50,7 +50,7 @@ public:
     void reload_ends() { notify_.reload_ends(); }
 
     // Sessions and held clients of the process before are an operator's as well.
-    void pass_on(const standing_orders& orders) const;
+    void pass_on(const standing_orders& orders);
 
     void upgrade(); // SIGUSR2
     void stop();    // nobody takes over any more

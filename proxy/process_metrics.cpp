@@ -26,13 +26,19 @@ void add_config(families& out, const process_view& view)
     );
     metric_family loaded(gauge, "config_last_reload_timestamp_seconds", "When it last worked.");
     metric_family build(gauge, "build_info", "1; the version is a label.");
-    success.add({}, view.config_reload_ok ? 1.0 : 0.0);
-    loaded.add({}, epoch_seconds(view.config_loaded));
+    metric_family reloads(
+        counter, "reloads_total", "Reloads, by result; one that failed changed nothing."
+    );
+    success.add({}, view.config.error.empty() ? 1.0 : 0.0);
+    loaded.add({}, epoch_seconds(view.config.loaded));
+    reloads.add({{"result", "ok"}}, view.config.reloads);
+    reloads.add({{"result", "failed"}}, view.config.failed);
     metric_family dropped(counter, "log_dropped_total", "Lines of the log that found no room.");
     build.add({{"version", view.version}}, 1.0);
     dropped.add({}, view.log_dropped);
     success.move_to(out);
     loaded.move_to(out);
+    reloads.move_to(out);
     build.move_to(out);
     dropped.move_to(out);
 }

@@ -10,6 +10,7 @@
 #include "proxy/balance.hpp"
 #include "proxy/certificate_ends.hpp"
 #include "proxy/process_usage.hpp"
+#include "proxy/reload_report.hpp"
 #include "proxy/role_history.hpp"
 #include "proxy/route.hpp"
 #include "proxy/stats.hpp"
@@ -92,9 +93,8 @@ struct process_view
     std::string version;
     health::time_point now{}; // for ages
     std::chrono::system_clock::time_point wall_clock{};
-    std::chrono::system_clock::time_point config_loaded{}; // the one that is in use
-    bool config_reload_ok = true;                          // the last attempt worked
-    std::size_t maxconn = 0;                               // clients of all listeners
+    config_state config;
+    std::size_t maxconn = 0; // clients of all listeners
     process_usage usage;
     certificate_ends certificates;
     bool shutting_down = false;

@@ -6,24 +6,40 @@ pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 
 configure_file(version.hpp.in ${PROJECT_BINARY_DIR}/generated/rolegate_version.hpp @ONLY)
 
+# The status page is one document; its parts have files of their own.
+set(PAGE ${CMAKE_CURRENT_LIST_DIR}/admin/page)
+file(GLOB PAGE_PARTS CONFIGURE_DEPENDS ${PAGE}/*)
+add_custom_command(
+    OUTPUT ${PROJECT_BINARY_DIR}/generated/rolegate_page.cpp
+    COMMAND ${CMAKE_COMMAND} -D FROM=${PAGE}
+        -D TO=${PROJECT_BINARY_DIR}/generated/rolegate_page.cpp -P ${PAGE}/join.cmake
+    DEPENDS ${PAGE_PARTS}
+    COMMENT "Joining the status page")
+
 # Pure: what operators and their tools are shown.
 add_library(proxy_pages STATIC
+    ${PROJECT_BINARY_DIR}/generated/rolegate_page.cpp
     admin/access.cpp
     admin/basic_auth.cpp
+    admin/cluster_json.cpp
     admin/events_json.cpp
     admin/haproxy_csv.cpp
     admin/haproxy_member.cpp
     admin/haproxy_row.cpp
+    admin/iso8601.cpp
     admin/json.cpp
     admin/operation.cpp
-    admin/readiness.cpp
     admin/password.cpp
+    admin/reload_json.cpp
+    admin/readiness.cpp
     admin/routes.cpp
     admin/sessions_json.cpp
+    admin/traffic_json.cpp
     cli/colour.cpp
     cli/format.cpp
     cli/json_text.cpp
     cli/operations.cpp
+    cli/reload_text.cpp
     cli/table.cpp
     metrics.cpp
     process_metrics.cpp
@@ -50,12 +66,16 @@ add_library(proxy STATIC
     cancel.cpp
     certificate_ends.cpp
     cluster_record.cpp
+    clusters.cpp
     cli/client.cpp
     command_line.cpp
+    configuration.cpp
     connect.cpp
     descriptors.cpp
     event_loop.cpp
     front.cpp
+    front_reload.cpp
+    gather.cpp
     inherited_sockets.cpp
     last_sessions.cpp
     listener.cpp
@@ -87,6 +107,7 @@ add_library(proxy STATIC
     unusable_files.cpp
     upgrade.cpp
     worker.cpp
+    worker_listeners.cpp
     worker_moves.cpp
     worker_sessions.cpp)
 target_precompile_headers(proxy REUSE_FROM asio_impl)

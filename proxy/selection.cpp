@@ -21,11 +21,18 @@ constexpr std::chrono::seconds failed_for{60};
 } // namespace
 
 selection::selection(
-    destination to, config::balance_algorithm how, const config::cluster_settings& cluster
+    destination to,
+    config::balance_algorithm how,
+    const config::cluster_settings& cluster,
+    const selection* before
 )
     : to_(to), cluster_(cluster), slowstart_(to, cluster), balance_(how, std::random_device()()),
       failed_(failed_for)
 {
+    if (!before)
+        return;
+    const std::lock_guard lock(before->mutex_);
+    slowstart_.take_over(before->slowstart_);
 }
 
 void selection::adopt(const health::topology& t, time_point now)

@@ -36,9 +36,13 @@ class selection
 public:
     using time_point = health::time_point;
 
-    // `cluster` must outlive it.
+    // `cluster` must outlive it. `before`: what is replaced, or nullptr; members that start slowly
+    // go on doing so.
     selection(
-        destination to, config::balance_algorithm how, const config::cluster_settings& cluster
+        destination to,
+        config::balance_algorithm how,
+        const config::cluster_settings& cluster,
+        const selection* before = nullptr
     );
 
     // What is believed from now on; before any worker acts on it.

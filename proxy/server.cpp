@@ -2,12 +2,14 @@
 #include "proxy/server.hpp"
 
 #include "config/print.hpp"
-#include "health/cluster_monitor.hpp"
+#include "proxy/admin/doorway.hpp"
 #include "proxy/admin/http_server.hpp"
 #include "proxy/admin/operator_desk.hpp"
-#include "proxy/cluster_record.hpp"
+#include "proxy/clusters.hpp"
+#include "proxy/configuration.hpp"
 #include "proxy/descriptors.hpp"
 #include "proxy/front.hpp"
+#include "proxy/gather.hpp"
 #include "proxy/last_sessions.hpp"
 #include "proxy/log.hpp"
 #include "proxy/process_life.hpp"
@@ -17,9 +19,12 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <csignal>
-#include <deque>
+#include <iterator>
+#include <utility>
 
 namespace rolegate::proxy
 {
@@ -31,31 +36,35 @@ using namespace std::chrono_literals;
 namespace asio = boost::asio;
 using config::log_level;
 
-class server final : public health::observer, public worker_observer, process_life::owner
+// How often it is looked whether clusters of former configurations are needed still.
+constexpr auto retire_every = 1s;
+
+class server final : public worker_observer, process_life::owner
 {
 public:
-    explicit server(const config::settings& settings);
+    server(const config::settings& settings, configuration::source again);
     ~server() override { stop(); }
 
     int run();
 
 private:
-    void on_topology(const health::topology_ptr& t, bool changed) override;
-    void on_check(const health::check& c) override;
     void hint(std::size_t cluster, const std::string& member, health::life_sign seen) override;
     void sessions_cut(std::size_t cluster, const std::string& member, std::size_t n) override;
     void first_session(std::size_t cluster, const std::string& member) override;
 
     void open() override;
     void leave() override;
-    asio::awaitable<std::size_t> sessions_left() override { return front_->sessions_left(); }
+    asio::awaitable<std::size_t> sessions_left() override { return front_.sessions_left(); }
     std::vector<shared_socket> sockets() override;
-    std::unique_ptr<standstill> stand_still() override { return front_->stand_still(); }
+    std::unique_ptr<standstill> stand_still() override { return front_.stand_still(); }
     const standing_orders& orders() const override { return desk_.orders(); }
     std::string status(std::size_t sessions) const override;
     void obey(standing_orders orders) override { desk_.take_over(std::move(orders)); }
 
-    void reload_tls();
+    void publish(std::size_t cluster, const health::topology_ptr& t);
+    reload_report reload();
+    std::vector<std::string> apply(const config::settings& next);
+    asio::awaitable<void> retire();
     void await_signal();
     void on_signal(int number);
     void begin_shutdown();
@@ -64,84 +73,110 @@ private:
     admin::operator_desk::means means();
     void stop();
 
-    [[nodiscard]] std::vector<health::demand> demands_on(const std::string& cluster) const;
-    [[nodiscard]] std::size_t cluster_index(const std::string& name) const;
-
-    const config::settings settings_;
-    std::chrono::system_clock::time_point loaded_ = std::chrono::system_clock::now();
+    configuration config_;
     asio::io_context control_{1};
     asio::signal_set signals_{control_, SIGTERM, SIGINT, SIGQUIT};
+    asio::steady_timer retire_timer_{control_};
     process_life life_{control_, *this};
     last_sessions last_;
 
-    std::vector<std::unique_ptr<health::cluster_monitor>> monitors_;
-    std::vector<cluster_record> records_;
-    certificate_ends certificates_ = read_certificate_ends(settings_);
-    std::vector<health::topology_ptr> told_; // by cluster, as of its last change
-    role_history history_;
-    std::optional<front> front_;
+    front front_;
+    clusters clusters_;
+    certificate_ends certificates_;
     admin::operator_desk desk_;
     admin::http_server admin_;
-    bool reload_ok_ = true; // the last one
     bool shutting_down_ = false;
+    bool started_ = false;
+    bool left_ = false; // to another process
 };
 
-server::server(const config::settings& settings)
-    : settings_(settings), last_(
-                               control_,
-                               settings.shutdown_timeout,
-                               {[this] { return front_->sessions_left(); },
-                                [this] { life_.reap(); },
-                                [this] { front_->cut_all(); },
-                                [this] { control_.stop(); }}
-                           ),
-      records_(settings.clusters.size()), desk_(means()),
-      admin_(control_, settings.admin, sources())
+server::server(const config::settings& settings, configuration::source again)
+    : config_(settings, std::move(again)), last_(
+                                               control_,
+                                               settings.shutdown_timeout,
+                                               {[this] { return front_.sessions_left(); },
+                                                [this] { life_.reap(); },
+                                                [this] { front_.cut_all(); },
+                                                [this] { control_.stop(); }}
+                                           ),
+      front_(settings, *this),
+      clusters_(
+          control_,
+          [this](std::size_t number, const health::topology_ptr& t) { publish(number, t); }
+      ),
+      desk_(means()), admin_(control_, settings.admin, sources())
 {
-    for (const auto& c : settings_.clusters)
-        monitors_.push_back(health::make_monitor(control_, c, demands_on(c.name), *this));
-    for (const auto& m : monitors_)
-        told_.push_back(m->believed());
-    front_.emplace(settings_, told_, *this);
+    const auto problems = apply(settings);
+    for (std::size_t i = 1; i < problems.size(); ++i)
+        log::line(log_level::error, "failed").text("error", problems[i]);
+    if (!problems.empty())
+        throw std::runtime_error(problems.front());
 }
 
-void server::reload_tls()
+// --- settings ----------------------------------------------------------------------------------
+
+// The bracket around every reload.
+reload_report server::reload()
 {
     life_.reload_begins();
+    auto report = config_.reload([this](const auto& next) { return apply(next); });
+    life_.reload_ends();
+    return report;
+}
+
+// Everything that may fail comes first. Then, in this order: clusters learn what is demanded of
+// them, workers what is believed of that, and at last whom the listeners lead there.
+std::vector<std::string> server::apply(const config::settings& next)
+{
+    if (shutting_down_)
+        return {"the proxy is shutting down"};
+    if (left_)
+        return {"another process has taken over; this one only waits for its last sessions"};
+    auto clusters = clusters_.prepare(next.clusters);
+    auto listeners = front_.prepare(next, clusters.names);
+    auto problems = std::move(clusters.problems);
+    std::ranges::move(listeners.problems, std::back_inserter(problems));
     try
     {
-        front_->load_tls();
-        admin_.use(settings_.admin);
-        certificates_ = read_certificate_ends(settings_);
-        loaded_ = std::chrono::system_clock::now();
-        reload_ok_ = true;
-        log::line(log_level::info, "tls_reloaded")
-            .text("text", "certificates are read again; other settings need a restart");
+        if (problems.empty())
+            admin_.use(next.admin);
+        else
+            static_cast<void>(admin::make_tls(next.admin.tls));
     }
     catch (const std::exception& e)
     {
-        reload_ok_ = false;
-        log::line(log_level::error, "reload_failed").text("error", e.what());
+        problems.emplace_back(e.what());
     }
-    life_.reload_ends();
+    if (!problems.empty())
+    {
+        for (const auto& [name, number] : clusters.names)
+            if (!clusters_.knows(number))
+                front_.forget(number);
+        return problems;
+    }
+
+    clusters_.commit(
+        std::move(clusters), [this](std::size_t number) { return front_.demands(number); }
+    );
+    front_.commit(std::move(listeners));
+    desk_.apply();
+    log::init(next.level, next.format, next.sessions);
+    last_.set_limit(next.shutdown_timeout);
+    certificates_ = read_certificate_ends(next);
+    return {};
 }
 
-// In the order of destination::index.
-std::vector<health::demand> server::demands_on(const std::string& cluster) const
+// Sessions of former configurations are judged by their own cluster for as long as they last.
+asio::awaitable<void> server::retire()
 {
-    std::vector<health::demand> demands;
-    for (const auto& l : settings_.listeners)
-        if (l.cluster == cluster)
-            demands.push_back({l.name, l});
-    return demands;
-}
-
-std::size_t server::cluster_index(const std::string& name) const
-{
-    std::size_t i = 0;
-    while (i < settings_.clusters.size() && settings_.clusters[i].name != name)
-        ++i;
-    return i;
+    for (;;)
+    {
+        retire_timer_.expires_after(retire_every);
+        co_await retire_timer_.async_wait(asio::use_awaitable);
+        const auto gone = clusters_.retire([this](std::size_t n) { return front_.uses(n); });
+        for (const auto number : gone)
+            front_.forget(number);
+    }
 }
 
 int server::run()
@@ -149,8 +184,17 @@ int server::run()
     signals_.add(SIGHUP);
     signals_.add(SIGUSR2);
     await_signal();
-    for (auto& m : monitors_)
-        m->start();
+    clusters_.start();
+    asio::co_spawn(
+        control_,
+        retire(),
+        [](std::exception_ptr e)
+        {
+            if (e)
+                std::rethrow_exception(e);
+        }
+    );
+    started_ = true;
     life_.start();
     control_.run();
     stop();
@@ -161,62 +205,47 @@ int server::run()
 void server::open()
 {
     admin_.start();
-    front_->start();
+    front_.start();
     log::line(log_level::info, "started")
         .add("version", version)
-        .add("workers", static_cast<std::int64_t>(front_->workers()))
+        .add("workers", static_cast<std::int64_t>(front_.workers()))
         .add("admin", admin_.bound());
-    for (std::size_t i = 0; i < settings_.listeners.size(); ++i)
-        for (const auto& address : front_->bound(i))
+    for (std::size_t i = 0; i < front_.listeners().size(); ++i)
+        for (const auto& address : front_.bound(i))
             log::line(log_level::info, "listening")
-                .add("listener", settings_.listeners[i].name)
+                .add("listener", front_.listeners()[i]->settings.name)
                 .add("bind", address);
 }
 
-// --- beliefs -----------------------------------------------------------------------------------
-
-void server::on_topology(const health::topology_ptr& t, bool changed)
+void server::publish(std::size_t cluster, const health::topology_ptr& t)
 {
-    const auto cluster = cluster_index(t->cluster);
-    front_->publish(cluster, t);
-    const auto seen = [](const auto& m) { return m->believed()->confirmed.has_value(); };
-    if (!life_.is_open() && std::ranges::all_of(monitors_, seen))
+    front_.publish(cluster, t);
+    const auto seen = [](const auto& believed) { return believed->confirmed.has_value(); };
+    if (!life_.is_open() && started_ && std::ranges::all_of(clusters_.believed(), seen))
         life_.all_seen();
-    if (!changed)
-        return;
-
-    const auto now = std::chrono::steady_clock::now();
-    records_[cluster].on_topology(*told_[cluster], *t, now);
-    history_.on_topology(*told_[cluster], *t, now, std::chrono::system_clock::now());
-    told_[cluster] = t;
-}
-
-void server::on_check(const health::check& c)
-{
-    records_[cluster_index(c.cluster)].on_check(c, std::chrono::steady_clock::now());
 }
 
 // --- what workers tell, on their threads -------------------------------------------------------
 
 void server::hint(std::size_t cluster, const std::string& member, health::life_sign seen)
 {
-    asio::post(control_, [this, cluster, member, seen] { monitors_[cluster]->hint(member, seen); });
+    asio::post(control_, [this, cluster, member, seen] { clusters_.hint(cluster, member, seen); });
 }
 
 void server::sessions_cut(std::size_t cluster, const std::string& member, std::size_t n)
 {
     const auto now = std::chrono::steady_clock::now();
-    const auto note = [this, cluster, member, n, now]
-    { history_.on_sessions_cut(settings_.clusters[cluster].name, member, n, now); };
-    asio::post(control_, note);
+    asio::post(
+        control_, [this, cluster, member, n, now] { clusters_.note_cut(cluster, member, n, now); }
+    );
 }
 
 void server::first_session(std::size_t cluster, const std::string& member)
 {
     const auto now = std::chrono::steady_clock::now();
-    const auto note = [this, cluster, member, now]
-    { history_.on_first_session(settings_.clusters[cluster].name, member, now); };
-    asio::post(control_, note);
+    asio::post(
+        control_, [this, cluster, member, now] { clusters_.note_session(cluster, member, now); }
+    );
 }
 
 // --- the end -----------------------------------------------------------------------------------
@@ -239,7 +268,7 @@ void server::on_signal(int number)
         return control_.stop();
     if (number == SIGHUP)
     {
-        reload_tls();
+        reload();
         return await_signal();
     }
     if (number == SIGUSR2)
@@ -258,25 +287,26 @@ void server::begin_shutdown()
 {
     shutting_down_ = true;
     log::line(log_level::info, "stopping")
-        .add("shutdown_timeout_ms", settings_.shutdown_timeout.count());
+        .add("shutdown_timeout_ms", config_.settings().shutdown_timeout.count());
     life_.stop();
     if (!life_.is_open())
         return control_.stop();
-    front_->begin_shutdown();
+    front_.begin_shutdown();
     last_.start();
 }
 
 // The monitors go on: a session that is left must not outlive its member's role.
 void server::leave()
 {
+    left_ = true;
     admin_.leave_to_others();
-    front_->leave_to_others();
+    front_.leave_to_others();
     last_.start();
 }
 
 std::vector<shared_socket> server::sockets()
 {
-    auto all = front_->sockets();
+    auto all = front_.sockets();
     all.push_back(admin_.shared());
     return all;
 }
@@ -284,56 +314,23 @@ std::vector<shared_socket> server::sockets()
 void server::stop()
 {
     admin_.stop();
-    for (auto& m : monitors_)
-        m->stop();
-    if (front_)
-        front_->stop();
+    clusters_.stop();
+    front_.stop();
 }
 
 // --- what is shown -----------------------------------------------------------------------------
 
 std::string server::status(std::size_t sessions) const
 {
-    std::vector<health::topology_ptr> believed;
-    for (const auto& m : monitors_)
-        believed.push_back(m->believed());
-    return service_status(believed, sessions, shutting_down_, health::clock::now());
+    return service_status(clusters_.believed(), sessions, shutting_down_, health::clock::now());
 }
 
 asio::awaitable<process_view> server::gather()
 {
-    const auto stats = co_await front_->stats();
-    process_view v;
-    v.version = version;
-    v.now = std::chrono::steady_clock::now();
-    v.wall_clock = std::chrono::system_clock::now();
-    v.config_loaded = loaded_;
-    v.config_reload_ok = reload_ok_;
-    v.shutting_down = shutting_down_;
-    v.log_dropped = log::dropped();
-    v.maxconn = front_->maxconn();
-    v.usage = usage_now();
+    auto v = co_await proxy::gather(front_, clusters_);
+    v.config = config_.state();
     v.certificates = certificates_;
-    for (std::size_t i = 0; i < monitors_.size(); ++i)
-    {
-        const auto& settings = settings_.clusters[i];
-        auto& shown = v.clusters.emplace_back(records_[i].view(monitors_[i]->believed()));
-        for (const auto& m : shown.topology->members)
-            shown.options[m.name] = settings.options_of(m.name);
-        if (settings.tcp)
-            shown.check = settings.tcp->check;
-    }
-    v.changes = {history_.changes().begin(), history_.changes().end()};
-    for (std::size_t i = 0; i < settings_.listeners.size(); ++i)
-        v.listeners.push_back(
-            {settings_.listeners[i],
-             front_->leads_to(i),
-             front_->bound(i),
-             stats[i],
-             front_->paused(i),
-             front_->members(i).shares(*v.clusters[front_->cluster_of(i)].topology, v.now),
-             front_->traffic(i)}
-        );
+    v.shutting_down = shutting_down_;
     co_return v;
 }
 
@@ -341,24 +338,20 @@ admin::http_sources server::sources()
 {
     return {
         [this] { return gather(); },
-        [this](const session_query& q) { return front_->sessions(q); },
+        [this](const session_query& q) { return front_.sessions(q); },
         [this](admin::operation o) { return desk_.operate(std::move(o)); },
-        [this] { return config::print(settings_); }};
+        [this] { return config::print(config_.settings()); }};
 }
 
 admin::operator_desk::means server::means()
 {
-    const auto beliefs = [this]
-    {
-        std::vector<health::topology_ptr> all;
-        for (const auto& m : monitors_)
-            all.push_back(m->believed());
-        return all;
-    };
-    const auto obey = [this](const std::string& cluster, const health::operator_orders& orders)
-    { monitors_[cluster_index(cluster)]->obey(orders); };
-    const auto changed = [this](const standing_orders& orders) { life_.pass_on(orders); };
-    return {[this]() -> front& { return *front_; }, beliefs, obey, changed};
+    return {
+        [this]() -> front& { return front_; },
+        [this] { return clusters_.believed(); },
+        [this](const std::string& cluster, const health::operator_orders& orders)
+        { clusters_.obey(cluster, orders); },
+        [this](const standing_orders& orders) { life_.pass_on(orders); },
+        [this] { return reload(); }};
 }
 
 // However the server ends, what it has said last is written.
@@ -372,7 +365,7 @@ struct last_lines
 
 } // namespace
 
-int run_server(const config::settings& settings)
+int run_server(const config::settings& settings, std::function<config::load_result()> again)
 {
     log::init(settings.level, settings.format, settings.sessions);
     const last_lines kept;
@@ -380,7 +373,7 @@ int run_server(const config::settings& settings)
     raise_descriptor_limit();
     try
     {
-        server s(settings);
+        server s(settings, std::move(again));
         return s.run();
     }
     catch (const std::exception& e)

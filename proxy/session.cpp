@@ -37,9 +37,10 @@ pgwire::bytes bytes_of(const std::string& text)
 
 } // namespace
 
-session::session(worker& w, listener_state& l, std::uint64_t id, unique_fd client, const peer& from)
-    : worker_(w), listener_(&l), id_(id), client_(w.loop(), std::move(client)), server_(w.loop()),
-      peer_(from), visit_(l.door, w.index()), opening_(std::make_unique<opening>(*this, w.loop())),
+session::session(worker& w, listener_ptr l, std::uint64_t id, unique_fd client, const peer& from)
+    : worker_(w), listener_(std::move(l)), id_(id), client_(w.loop(), std::move(client)),
+      server_(w.loop()), peer_(from), visit_(listener_->door, w.index()),
+      opening_(std::make_unique<opening>(*this, w.loop())),
       accepted_(std::chrono::steady_clock::now())
 {
 }

@@ -37,7 +37,7 @@ class session final : public relay_owner,
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    session(worker& w, listener_state& l, std::uint64_t id, unique_fd client, const peer& from);
+    session(worker& w, listener_ptr l, std::uint64_t id, unique_fd client, const peer& from);
     ~session();
     session(const session&) = delete;
     session& operator=(const session&) = delete;
@@ -63,8 +63,7 @@ public:
     void on_client_gone(time_point now);
     [[nodiscard]] int watched_client() noexcept;
 
-    // To end for this reason when it is idle or its transaction ends, at the deadline at the
-    // latest.
+    // To end for this reason when it is idle or its transaction ends, or at the deadline.
     void leave_when_idle(errc why, std::optional<time_point> deadline);
 
     // Another member should serve it: ends it for that if it is idle now, as far as can be seen.
@@ -122,6 +121,7 @@ private:
     awaitable<void> forward_cancel();
     bool find_listener();
     void move_to(listener_state& l) noexcept;
+    void take_new_settings();
     [[nodiscard]] bool settles_encryption() const noexcept;
     [[nodiscard]] std::optional<std::byte> early_byte();
     [[nodiscard]] bool ends_tls() const noexcept;
@@ -166,7 +166,7 @@ private:
     bool fail(errc why) noexcept;
 
     worker& worker_;
-    listener_state* listener_; // the first that shares its bind, until it is known which
+    listener_ptr listener_; // the first that shares its bind, until it is known which
     std::uint64_t id_;
     transport client_;
     transport server_;

@@ -192,7 +192,7 @@ asio::awaitable<bool> session::accept_encryption()
 
 asio::awaitable<bool> session::secure_client()
 {
-    auto context = worker_.tls_of(*listener_).client;
+    auto context = listener_->tls.client;
     const auto problem = co_await client_.accept_tls(std::move(context));
     if (why_ != errc::none)
         co_return false;
@@ -256,7 +256,7 @@ bool session::find_listener()
     const auto& hands = opening_->hands;
     auto* l = hands.step() == handshake::next::startup ? listener_->taker_of(hands.packet())
                                                        : listener_->taker_of_all();
-    if (l && l != listener_)
+    if (l && l != listener_.get())
         move_to(*l);
     return l;
 }
@@ -267,7 +267,7 @@ void session::move_to(listener_state& l) noexcept
     visit_.move_to(l.door);
     server_.close();
     member_.clear();
-    listener_ = &l;
+    listener_ = neighbour(listener_, l);
 }
 
 // --- cancel --------------------------------------------------------------------------------------

@@ -72,6 +72,11 @@ bool session::on_topology()
     {
         if (why_ != errc::none)
             return false;
+        // Where the file names the members, one that has gone from it is wanted no more.
+        if (!lost && t->kind != health::cluster_kind::patroni && !t->find(member_))
+            leave_when_idle(
+                errc::removed, std::chrono::steady_clock::now() + listener_->settings.drain_deadline
+            );
         obey_maintenance(must_go);
         if (!lost)
             return false;
@@ -285,7 +290,8 @@ std::string session::last_words() const
         );
     }
     // libpq goes on to its next host only after 57P03, never after 57P01.
-    const auto* sqlstate = opening_ && why_ == errc::shutting_down ? "57P03" : i.sqlstate;
+    const bool elsewhere = why_ == errc::shutting_down || why_ == errc::removed;
+    const auto* sqlstate = opening_ && elsewhere ? "57P03" : i.sqlstate;
     return pgwire::fatal_error(sqlstate, i.text);
 }
 
@@ -322,9 +328,11 @@ void session::record_end()
     if (phase_ == phase::handshake && info(why_).who == side::client &&
         (in > 0 || why_ != errc::client_gone))
         ++stats.handshake_rejects[info(why_).word];
-    if (phase_ == phase::data &&
-        (why_ == errc::role_lost || why_ == errc::moved || why_ == errc::view_lost ||
-         why_ == errc::maintenance || why_ == errc::killed || why_ == errc::shutting_down))
+    const bool shut_down = why_ == errc::role_lost || why_ == errc::moved ||
+                           why_ == errc::view_lost || why_ == errc::removed ||
+                           why_ == errc::maintenance || why_ == errc::killed ||
+                           why_ == errc::shutting_down;
+    if (phase_ == phase::data && shut_down)
         ++member.shut_down[info(why_).word];
 
     // A probe that connects and closes is no session worth a line.

@@ -55,12 +55,12 @@ asio::awaitable<bool> session::reach_server()
     if (server_.is_open())
         co_return true;
     auto& o = *opening_;
-    if (!o.hold_until)
-        o.hold_until = std::chrono::steady_clock::now() + listener_->settings.queue.timeout;
-
     for (;;)
     {
         const auto now = std::chrono::steady_clock::now();
+        take_new_settings();
+        if (!o.hold_until)
+            o.hold_until = now + listener_->settings.queue.timeout;
         if (o.client_left)
             co_return fail(errc::client_gone);
         if (leaving_ != errc::none)
@@ -95,6 +95,14 @@ asio::awaitable<bool> session::reach_server()
         if (there || why_ != errc::none)
             co_return there;
     }
+}
+
+// A reload is no reason to turn away whoever waits: it goes on by what holds now.
+void session::take_new_settings()
+{
+    auto now = worker_.current(listener_->id);
+    if (now && now != listener_ && now->continues(*listener_))
+        listener_ = std::move(now);
 }
 
 // Through the listener's door to an open member that has a place.
@@ -211,7 +219,8 @@ asio::awaitable<bool> session::hold_for(hold::turn why, time_point until)
     o.waiting = false;
     if (why_ != errc::none)
     {
-        end_hold(why_ == errc::shutting_down ? "shutdown" : "gone");
+        const bool ours = why_ == errc::shutting_down || why_ == errc::removed;
+        end_hold(ours ? "shutdown" : "gone");
         co_return false;
     }
     if (std::chrono::steady_clock::now() < *o.hold_until)

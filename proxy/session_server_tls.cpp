@@ -64,7 +64,7 @@ asio::awaitable<bool> session::secure_server(std::string host)
     std::optional<std::string> problem = "the server does not speak SSL";
     if (answer == std::byte{'S'})
     {
-        auto context = worker_.tls_of(*listener_).server;
+        auto context = listener_->tls.server;
         problem = co_await server_.connect_tls(std::move(context), std::move(host));
     }
     else if (answer == std::byte{})

@@ -50,6 +50,13 @@ slowstart::slowstart(destination to, const config::cluster_settings& cluster)
 {
 }
 
+void slowstart::take_over(const slowstart& before)
+{
+    generation_ = before.generation_;
+    somebody_was_open_ = before.somebody_was_open_;
+    members_ = before.members_;
+}
+
 void slowstart::adopt(const health::topology& t, time_point now)
 {
     if (t.generation <= generation_)

@@ -49,6 +49,9 @@ public:
     // `cluster` must outlive it.
     slowstart(destination to, const config::cluster_settings& cluster);
 
+    // What `before` knows of the members is known here, too.
+    void take_over(const slowstart& before);
+
     // A member that opens has just started if it was known before to be shut or not to run: heard
     // of, and once somebody had been open. So nobody starts slowly when the process does, or the
     // cluster is first seen. A topology that is not newer than the last one says nothing.

@@ -97,11 +97,8 @@ member_stats all_members(const listener_stats& l)
 
 void merge(worker_stats& into, const worker_stats& from)
 {
-    // The first worker's copy may be merged into nothing at all.
-    if (into.size() < from.size())
-        into.resize(from.size());
-    for (std::size_t i = 0; i < from.size(); ++i)
-        add(into[i], from[i]);
+    for (const auto& [listener, stats] : from)
+        add(into[listener], stats);
 }
 
 } // namespace rolegate::proxy

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <vector>
 
 namespace rolegate::proxy
 {
@@ -71,8 +70,8 @@ struct listener_stats
 // Those of its members together, and of sessions that reached none.
 [[nodiscard]] member_stats all_members(const listener_stats& l);
 
-// One entry a listener, in the order of the configuration.
-using worker_stats = std::vector<listener_stats>;
+// By the listener's id.
+using worker_stats = std::map<std::size_t, listener_stats>;
 
 void merge(worker_stats& into, const worker_stats& from);
 

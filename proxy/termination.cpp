@@ -48,6 +48,7 @@ char who(errc why)
         return 'D';
     case errc::internal:
         return 'I';
+    case errc::removed:
     case errc::killed:
     case errc::shutting_down:
         break;

@@ -46,16 +46,9 @@ void tell_of(log::line& to, const listener_state& l, const std::string& member)
 } // namespace
 
 worker::worker(
-    std::size_t index,
-    std::size_t workers,
-    std::size_t buffer_size,
-    std::vector<health::topology_ptr> first_beliefs,
-    std::vector<listener_state*> listeners,
-    worker_observer& observer
+    std::size_t index, std::size_t workers, std::size_t buffer_size, worker_observer& observer
 )
-    : index_(index), workers_(workers), beliefs_(std::move(first_beliefs)), stale_(beliefs_.size()),
-      listeners_(std::move(listeners)), observer_(observer), last_writer_(beliefs_.size()),
-      stats_(listeners_.size()), buffers_(buffer_size), tls_(listeners_.size()),
+    : index_(index), workers_(workers), observer_(observer), buffers_(buffer_size),
       cancel_offers_(cancel_offers_per_second, cancel_offers_at_once), endings_(hint_every),
       refusals_(hint_every), tls_failures_(tell_again_after), silent_(silence_rest)
 {
@@ -100,16 +93,18 @@ void worker::stop()
 
 // --- sessions ----------------------------------------------------------------------------------
 
-void worker::start_session(unique_fd client, listener_state& l, const peer& from)
+void worker::start_session(unique_fd client, listener_ptr l, const peer& from)
 {
     const auto id = ++started_ * workers_ + index_;
-    l.traffic.came(std::chrono::steady_clock::now());
-    auto s = std::make_unique<session>(*this, l, id, std::move(client), from);
+    l->traffic.came(std::chrono::steady_clock::now());
+    auto s = std::make_unique<session>(*this, std::move(l), id, std::move(client), from);
     waiting_.push_back(*s);
     auto& started = *s.release(); // owned by the list from here on; remove() deletes it
     started.start();
     if (shutting_down_)
         started.leave_when_idle(errc::shutting_down, std::nullopt);
+    else if (!current(started.listener().id)) // removed while the client was on its way
+        drain(started);
 }
 
 void worker::remove(session& s)
@@ -140,14 +135,19 @@ void worker::keep(listener& door)
     doors_.push_back(&door);
 }
 
+void worker::release(listener& door)
+{
+    std::erase(doors_, &door);
+}
+
 void worker::await_wake(session& s, ticket number)
 {
-    held_[{s.listener().index, number}] = &s;
+    held_[{s.listener().id, number}] = &s;
 }
 
 void worker::forget_wake(const listener_state& l, ticket number)
 {
-    held_.erase({l.index, number});
+    held_.erase({l.id, number});
 }
 
 void worker::wake(std::size_t listener, ticket whose)
@@ -158,12 +158,6 @@ void worker::wake(std::size_t listener, ticket whose)
             if (const auto found = held_.find({listener, whose}); found != held_.end())
                 found->second->on_wake();
         }
-    );
-}
-
-void worker::use_tls(std::size_t listener, listener_tls_contexts tls)
-{
-    loop_.post([this, listener, tls = std::move(tls)]() mutable { tls_[listener] = std::move(tls); }
     );
 }
 
@@ -179,8 +173,9 @@ void worker::publish(std::size_t cluster, health::topology_ptr t)
 
 void worker::adopt(std::size_t cluster, health::topology_ptr t)
 {
-    const bool changed = t->generation != beliefs_[cluster]->generation;
-    beliefs_[cluster] = std::move(t);
+    auto& belief = beliefs_[cluster];
+    const bool changed = !belief || t->generation != belief->generation;
+    belief = std::move(t);
     if (!changed)
         return;
     std::map<std::pair<const listener_state*, std::string>, std::size_t> cut;
@@ -193,7 +188,7 @@ void worker::adopt(std::size_t cluster, health::topology_ptr t)
     for_each_session(waiting_, tell);
     for (const auto& [whose, n] : cut)
         note_cut(*whose.first, whose.second, n);
-    for (auto* l : listeners_)
+    for (const auto& l : all_listeners())
         if (l->cluster == cluster)
             l->door.wake_head();
     for (auto* d : doors_)
@@ -201,6 +196,18 @@ void worker::adopt(std::size_t cluster, health::topology_ptr t)
     const auto* primary = beliefs_[cluster]->primary();
     if (!primary || primary->name != last_writer_[cluster])
         last_writer_[cluster].clear();
+}
+
+void worker::forget(std::size_t cluster)
+{
+    loop_.post(
+        [this, cluster]
+        {
+            beliefs_.erase(cluster);
+            last_writer_.erase(cluster);
+            stale_.erase(cluster);
+        }
+    );
 }
 
 void worker::note_routed(const listener_state& l, const std::string& member)
@@ -215,7 +222,7 @@ void worker::note_routed(const listener_state& l, const std::string& member)
 bool worker::end_oldest_handshake(const listener_state& l)
 {
     const auto oldest = std::ranges::find_if(
-        in_handshake_, [&l](const opening& o) { return &o.owner.listener() == &l; }
+        in_handshake_, [&l](const opening& o) { return o.owner.listener().id == l.id; }
     );
     if (oldest == in_handshake_.end())
         return false;
@@ -248,9 +255,9 @@ void worker::sweep()
 
 void worker::sweep_idle()
 {
-    const auto limited = [](const listener_state* l)
+    const auto limited = [](const auto& l)
     { return l->settings.timeouts.client.count() > 0 || l->settings.timeouts.server.count() > 0; };
-    if (std::ranges::none_of(listeners_, limited))
+    if (std::ranges::none_of(all_listeners(), limited))
         return;
     for (auto* list : {&relaying_, &waiting_})
         for_each_session(*list, [this](session& s) { s.on_idle_sweep(tick_); });
@@ -259,13 +266,13 @@ void worker::sweep_idle()
 // on_stale: shutdown_sessions.
 void worker::end_stale_sessions(session::time_point now)
 {
-    for (std::size_t cluster = 0; cluster < beliefs_.size(); ++cluster)
+    for (const auto& [cluster, belief] : beliefs_)
     {
-        if (!beliefs_[cluster]->end_when_stale || !beliefs_[cluster]->stale(now))
+        if (!belief->end_when_stale || !belief->stale(now))
             continue;
-        const auto end = [cluster](session& s)
+        const auto end = [stale = cluster](session& s)
         {
-            if (s.listener().cluster == cluster)
+            if (s.listener().cluster == stale)
                 s.on_stale();
         };
         for_each_session(relaying_, end);
@@ -323,11 +330,13 @@ void worker::cut_all()
 
 worker_stats worker::stats() const
 {
-    auto copy = stats_;
+    worker_stats copy;
+    for (const auto& l : listeners_)
+        copy.emplace(l->id, stats_of(*l));
     for (const auto* list : {&waiting_, &relaying_})
         for (const auto& s : *list)
-            if (!s.member().empty())
-                s.add_live_bytes(copy[s.listener().index].members[s.member()]);
+            if (const auto l = copy.find(s.listener().id); l != copy.end() && !s.member().empty())
+                s.add_live_bytes(l->second.members[s.member()]);
     return copy;
 }
 
@@ -367,7 +376,7 @@ void worker::note_server_tls_failed(
     const listener_state& l, const std::string& member, const std::string& problem
 )
 {
-    if (!tls_failures_.note(l.index, member, std::chrono::steady_clock::now()))
+    if (!tls_failures_.note(l.id, member, std::chrono::steady_clock::now()))
         return;
     log::line line(config::log_level::warning, "server_tls_failed");
     tell_of(line, l, member);

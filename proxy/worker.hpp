@@ -7,7 +7,6 @@
 #include "health/topology.hpp"
 #include "proxy/buffer_pool.hpp"
 #include "proxy/event_loop.hpp"
-#include "proxy/listener_tls.hpp"
 #include "proxy/recent.hpp"
 #include "proxy/session.hpp"
 #include "proxy/session_list.hpp"
@@ -16,6 +15,7 @@
 
 #include <exception>
 #include <map>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -37,8 +37,6 @@ public:
         std::size_t index,
         std::size_t workers,
         std::size_t buffer_size, // of its relays, bytes
-        std::vector<health::topology_ptr> first_beliefs,
-        std::vector<listener_state*> listeners, // by index
         worker_observer& observer
     );
     ~worker();
@@ -49,11 +47,16 @@ public:
 
     void start();
     void publish(std::size_t cluster, health::topology_ptr t);
-    void use_tls(std::size_t listener, listener_tls_contexts tls); // by sessions yet to come
-    void wake(std::size_t listener, ticket whose);                 // see hold
-    void begin_shutdown(); // sessions end when they are idle
-    void cut_all();        // sessions end now
-    void stop();           // and join; no session may be left
+    void forget(std::size_t cluster); // no session refers to it any more
+
+    // All that there are from now on; their clusters have been published. Sessions of those that
+    // are missing end when they are idle; who waits at the others goes on by the new settings.
+    void use(std::vector<listener_ptr> listeners);
+
+    void wake(std::size_t listener, ticket whose); // see hold
+    void begin_shutdown();                         // sessions end when they are idle
+    void cut_all();                                // sessions end now
+    void stop();                                   // and join; no session may be left
 
     // --- on the worker's thread ---
 
@@ -66,11 +69,15 @@ public:
     // Politely. False: no session has this number.
     bool kill(std::uint64_t id);
 
-    void start_session(unique_fd client, listener_state& l, const peer& from);
+    void start_session(unique_fd client, listener_ptr l, const peer& from);
     void remove(session& s);
 
-    // A door kept here is told of every change of its cluster, and ten times a second.
+    // A door kept here is told of every change of a cluster, and ten times a second.
     void keep(listener& door);
+    void release(listener& door);
+
+    // What holds for this listener now; nullptr: there is none any more.
+    [[nodiscard]] listener_ptr current(std::size_t listener) const noexcept;
 
     // Where a session is listed: those that wait for something are swept ten times a second, those
     // that relay are left alone.
@@ -79,16 +86,12 @@ public:
 
     [[nodiscard]] const health::topology_ptr& believed(std::size_t cluster) const
     {
-        return beliefs_[cluster];
+        return beliefs_.at(cluster);
     }
-    [[nodiscard]] listener_stats& stats_of(const listener_state& l) { return stats_[l.index]; }
+    [[nodiscard]] listener_stats& stats_of(listener_state& l) const { return l.stats(index_); }
     [[nodiscard]] buffer_pool& buffers() noexcept { return buffers_; }
     [[nodiscard]] const relay::tick& now() const noexcept { return tick_; }
     [[nodiscard]] std::size_t index() const noexcept { return index_; }
-    [[nodiscard]] listener_tls_contexts tls_of(const listener_state& l) const
-    {
-        return tls_[l.index];
-    }
 
     // A client whose first packet is not whole yet; listed until its opening is unlinked.
     void note_handshake(opening& o) { in_handshake_.push_back(o); }
@@ -129,6 +132,9 @@ private:
 
     void run();
     void adopt(std::size_t cluster, health::topology_ptr t);
+    void adopt_listeners(std::vector<listener_ptr> listeners);
+    [[nodiscard]] std::vector<listener_ptr> all_listeners() const;
+    void drain(session& s);
     void sweep();
     void tell_stale(session::time_point now);
     void end_stale_sessions(session::time_point now);
@@ -151,17 +157,18 @@ private:
 
     const std::size_t index_;
     const std::size_t workers_;
-    std::vector<health::topology_ptr> beliefs_; // by cluster
-    std::vector<bool> stale_;                   // and has been told
-    const std::vector<listener_state*> listeners_;
+    std::map<std::size_t, health::topology_ptr> beliefs_; // by cluster
+    std::set<std::size_t> stale_;                         // clusters, and it has been told
+    std::vector<listener_ptr> listeners_;
+    std::vector<std::weak_ptr<listener_state>> replaced_; // some sessions may go by these still
     worker_observer& observer_;
 
     event_loop loop_;
     event_loop::alarm sweeper_{loop_};
     std::thread thread_;
 
-    std::vector<std::string> last_writer_; // by cluster: the primary that sessions were led to
-    worker_stats stats_;
+    // By cluster: the primary that sessions were led to.
+    std::map<std::size_t, std::string> last_writer_;
     buffer_pool buffers_;
     opening_list in_handshake_; // oldest first
     listed_sessions waiting_;
@@ -169,7 +176,6 @@ private:
     std::vector<pollfd> polled_; // reused by every sweep
     std::vector<session*> polled_session_;
     std::vector<listener*> doors_;                            // that are kept here
-    std::vector<listener_tls_contexts> tls_;                  // by listener
     std::map<std::pair<std::size_t, ticket>, session*> held_; // by listener and ticket
     token_bucket cancel_offers_;
     recent endings_; // hints, by cluster

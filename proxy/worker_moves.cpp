@@ -11,6 +11,17 @@
 namespace rolegate::proxy
 {
 
+namespace
+{
+
+// Judged alike, whatever else a reload has changed in between.
+bool same_way(const listener_state& a, const listener_state& b) noexcept
+{
+    return a.id == b.id && a.cluster == b.cluster && a.to == b.to;
+}
+
+} // namespace
+
 // As many of the sessions that relay to this member through this listener.
 std::size_t
 worker::move_sessions(const listener_state& l, std::string_view member, std::size_t most)
@@ -18,7 +29,7 @@ worker::move_sessions(const listener_state& l, std::string_view member, std::siz
     std::size_t moved = 0;
     const auto move = [&](session& s)
     {
-        if (moved < most && &s.listener() == &l && s.member() == member && s.move_on())
+        if (moved < most && same_way(s.listener(), l) && s.member() == member && s.move_on())
             ++moved;
     };
     for_each_session(relaying_, move);
@@ -28,15 +39,17 @@ worker::move_sessions(const listener_state& l, std::string_view member, std::siz
 // Off a member that only stood in for others: a tenth of its sessions a second.
 void worker::send_back()
 {
-    for (const auto* l : listeners_)
+    const auto all = all_listeners();
+    for (auto l = all.begin(); l != all.end(); ++l)
     {
-        const auto* m = relieved_member(l->to, *beliefs_[l->cluster]);
-        if (!m)
+        const auto* m = relieved_member((*l)->to, *beliefs_[(*l)->cluster]);
+        const auto is_same = [l](const auto& other) { return same_way(*other, **l); };
+        if (!m || std::any_of(all.begin(), l, is_same))
             continue;
         const auto is_there = [l, m](const session& s)
-        { return &s.listener() == l && s.member() == m->name; };
+        { return same_way(s.listener(), **l) && s.member() == m->name; };
         const auto there = static_cast<std::size_t>(std::ranges::count_if(relaying_, is_there));
-        move_sessions(*l, m->name, (there + 9) / 10);
+        move_sessions(**l, m->name, (there + 9) / 10);
     }
 }
 
@@ -50,7 +63,7 @@ void worker::rebalance(session::time_point now)
     if (second == rebalanced_ || second % workers_ != index_)
         return;
     rebalanced_ = second;
-    for (auto* l : listeners_)
+    for (const auto& l : listeners_)
     {
         // Whoever has to wait would wait for longer.
         if (l->settings.rebalance == 0 || l->door.paused() || l->door.held() > 0)
@@ -67,13 +80,13 @@ void worker::rebalance(session::time_point now)
 // Nobody publishes a view that has grown too old.
 void worker::tell_stale(session::time_point now)
 {
-    for (std::size_t cluster = 0; cluster < beliefs_.size(); ++cluster)
+    for (const auto& [cluster, belief] : beliefs_)
     {
-        const auto& t = *beliefs_[cluster];
+        const auto& t = *belief;
         const bool stale = t.stale(now);
-        if (stale == stale_[cluster])
+        if (stale == stale_.contains(cluster))
             continue;
-        stale_[cluster] = stale;
+        stale ? void(stale_.insert(cluster)) : void(stale_.erase(cluster));
         log::line line(
             stale ? config::log_level::warning : config::log_level::info,
             stale ? "view_stale" : "view_fresh"

@@ -121,6 +121,7 @@ def what_to_try(cluster, rolegate, proxies):
 Everything runs until Ctrl-C. Try, in another terminal:
   psql -h {HOST} -p {rolegate.write_port} -U postgres                    a session on the primary
   psql -h {HOST} -p {rolegate.read_port} -U postgres                    a session on a replica
+  http://{rolegate.admin}/  in a browser: the status page
   {binary()} status  -a http://{rolegate.admin}
   {binary()} explain -a http://{rolegate.admin}
   curl -s http://{rolegate.admin}/api/v1/status

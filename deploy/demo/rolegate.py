@@ -18,11 +18,11 @@ def binary():
 
 
 def configuration(members, write_port, read_port, admin_port, host="127.0.0.1", patroni=None, cluster=None, write=None,
-                  read=None, process=None, listeners=None, postgres=None):
+                  read=None, process=None, listeners=None, postgres=None, admin=None):
     """The setup most clusters have: one port for the primary, one for the replicas in turn.
 
     `patroni`, `cluster` (for dcs, sql, on_dcs_loss and so on), `write` and `read` add keys to the part of the same name,
-    `process` to the top level; `listeners` adds whole ones, by name. `postgres` takes the place of `members`
+    `admin` to its section, `process` to the top level; `listeners` adds whole ones, by name. `postgres` takes the place of `members`
     and `patroni`.
     """
     kind = {"postgres": postgres} if postgres else {"patroni": {"members": list(members), **(patroni or {})}}
@@ -34,7 +34,7 @@ def configuration(members, write_port, read_port, admin_port, host="127.0.0.1", 
                      "balance": "roundrobin", **(read or {})},
             **{name: {"cluster": "main", **keys} for name, keys in (listeners or {}).items()},
         },
-        "admin": {"bind": f"{host}:{admin_port}"},
+        "admin": {"bind": f"{host}:{admin_port}", **(admin or {})},
         **(process or {}),
     }
 

@@ -40,12 +40,14 @@ constexpr milliseconds longest_pause{2000};
 
 constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 
-void spawn(asio::io_context& control, asio::awaitable<void> what)
+void spawn(
+    asio::io_context& control, asio::awaitable<void> what, const std::shared_ptr<const void>& owner
+)
 {
     asio::co_spawn(
         control,
         std::move(what),
-        [](std::exception_ptr e)
+        [owner](std::exception_ptr e)
         {
             if (e)
                 std::rethrow_exception(e);
@@ -69,10 +71,10 @@ follower::follower(
     watched_ = random_() % settings_.hosts.size();
 }
 
-void follower::start()
+void follower::start(const std::shared_ptr<const void>& owner)
 {
-    spawn(control_, run_watch());
-    spawn(control_, run_rereads());
+    spawn(control_, run_watch(), owner);
+    spawn(control_, run_rereads(), owner);
 }
 
 void follower::stop()

@@ -49,7 +49,7 @@ public:
         boost::asio::io_context& control, const config::dcs_settings& settings, follower_observer to
     );
 
-    void start();
+    void start(const std::shared_ptr<const void>& owner = {}); // who lives until all has ended
     void stop();
 
     [[nodiscard]] const dcs_report& report() const noexcept { return report_; }

@@ -63,7 +63,7 @@ rest_poller::rest_poller(
         endpoints_.add_seed(seed.host, seed.port, settings_.tls.has_value());
 }
 
-time_point rest_poller::ask(pace p, time_point now)
+time_point rest_poller::ask(pace p, time_point now, const std::shared_ptr<const void>& owner)
 {
     p.listing_asked = listing_asked_;
     p.ttl_asked = ttl_asked_;
@@ -84,7 +84,7 @@ time_point rest_poller::ask(pace p, time_point now)
         asio::co_spawn(
             control_,
             ask_one(e.address, a.what),
-            [](std::exception_ptr ex)
+            [owner](std::exception_ptr ex)
             {
                 if (ex)
                     std::rethrow_exception(ex);

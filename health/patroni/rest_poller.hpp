@@ -38,8 +38,8 @@ public:
     void stop() noexcept { stopped_ = true; }
 
     // Sends what is due; `p` needs no more than what the evidence cannot tell. Returns when to come
-    // again, unless something happens before.
-    time_point ask(pace p, time_point now);
+    // again, unless something happens before. `owner` lives until the last answer is in.
+    time_point ask(pace p, time_point now, const std::shared_ptr<const void>& owner);
 
     // Members known from elsewhere.
     void adopt(const cluster_listing& listing) { endpoints_.adopt(listing); }

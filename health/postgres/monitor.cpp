@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "health/postgres/monitor.hpp"
 
+#include "health/inherit.hpp"
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -94,7 +95,7 @@ void monitor::start()
     asio::co_spawn(
         control_,
         run(),
-        [](std::exception_ptr e)
+        [alive = life()](std::exception_ptr e)
         {
             if (e)
                 std::rethrow_exception(e);
@@ -111,6 +112,21 @@ void monitor::stop()
     if (checks_)
         checks_->stop();
     wake_.cancel();
+}
+
+void monitor::set_demands(std::vector<demand> demands)
+{
+    if (demands == policy_.demands)
+        return;
+    believed_ = std::make_shared<const topology>(redemanded(*believed_, policy_.demands, demands));
+    policy_.demands = std::move(demands);
+    published_ = {};
+    believe(clock::now());
+}
+
+void monitor::inherit(const topology& known)
+{
+    believed_ = std::make_shared<const topology>(health::inherit(*believed_, known));
 }
 
 void monitor::obey(const operator_orders& orders)
@@ -235,7 +251,7 @@ void monitor::believe(time_point now)
     const bool changed = next->generation != believed_->generation;
     believed_ = std::move(next);
     if (checks_)
-        checks_->follow(*believed_);
+        checks_->follow(*believed_, life());
     if (believed_->primary())
         no_primary_since_.reset();
     else if (!no_primary_since_)

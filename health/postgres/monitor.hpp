@@ -40,6 +40,8 @@ public:
     void start() override;
     void stop() override;
 
+    void set_demands(std::vector<demand> demands) override;
+    void inherit(const topology& known) override;
     void hint(const std::string& member, life_sign seen) override;
     void obey(const operator_orders& orders) override;
 

@@ -2,6 +2,7 @@
 #include "proxy/admin/answers.hpp"
 
 #include "proxy/admin/json.hpp"
+#include "proxy/admin/reload_json.hpp"
 #include "proxy/admin/sessions_json.hpp"
 
 #include <boost/asio/as_tuple.hpp>

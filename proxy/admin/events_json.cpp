@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/admin/events_json.hpp"
 
+#include "proxy/admin/iso8601.hpp"
+#include "proxy/admin/json_values.hpp"
 #include "proxy/admin/readiness.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
-#include <ctime>
 #include <ranges>
 
 namespace rolegate::proxy::admin
@@ -17,25 +18,6 @@ namespace
 {
 
 namespace json = boost::json;
-
-json::value or_null(const std::string& text)
-{
-    return text.empty() ? json::value(nullptr) : json::value(text);
-}
-
-// "2026-01-31T12:00:00.123Z"
-std::string iso8601(std::chrono::system_clock::time_point t)
-{
-    const auto whole = std::chrono::floor<std::chrono::seconds>(t);
-    const auto seconds = std::chrono::system_clock::to_time_t(whole);
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(t - whole).count();
-    std::tm utc{};
-    ::gmtime_r(&seconds, &utc);
-    char text[32];
-    const auto n = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    const auto digits = std::to_string(1000 + ms).substr(1);
-    return std::string(text, n) + "." + digits + "Z";
-}
 
 json::array steps_of(const role_change& c)
 {

@@ -81,6 +81,9 @@ template <class Body> void fill(http::response<Body>& out, const response& from,
     out.set(http::field::server, "rolegate");
     out.set(http::field::content_type, from.content_type);
     out.set(http::field::cache_control, "no-store");
+    out.set("X-Content-Type-Options", "nosniff");
+    if (!from.policy.empty())
+        out.set("Content-Security-Policy", from.policy);
     if (from.status == 405)
         out.set(http::field::allow, from.allow);
     if (!from.authenticate.empty())

@@ -2,7 +2,11 @@
 #include "proxy/admin/json.hpp"
 
 #include "config/words.hpp"
+#include "proxy/admin/cluster_json.hpp"
+#include "proxy/admin/json_values.hpp"
 #include "proxy/admin/readiness.hpp"
+#include "proxy/admin/reload_json.hpp"
+#include "proxy/admin/traffic_json.hpp"
 #include "proxy/route.hpp"
 
 #include <boost/json/array.hpp>
@@ -16,113 +20,7 @@ namespace
 {
 
 namespace json = boost::json;
-using health::lock_belief;
 using health::time_point;
-
-template <class T> json::value or_null(const std::optional<T>& v)
-{
-    return v ? json::value(*v) : json::value(nullptr);
-}
-
-json::value or_null(const std::string& text)
-{
-    return text.empty() ? json::value(nullptr) : json::value(text);
-}
-
-// A default time_point means "never".
-json::value age_ms(time_point seen, time_point now)
-{
-    return seen == time_point{} ? json::value(nullptr) : json::value(ms_between(seen, now));
-}
-
-json::value age_ms(const std::optional<time_point>& seen, time_point now)
-{
-    return seen ? json::value(ms_between(*seen, now)) : json::value(nullptr);
-}
-
-const char* to_string(lock_belief::kind k) noexcept
-{
-    switch (k)
-    {
-    case lock_belief::kind::held:
-        return "held";
-    case lock_belief::kind::none:
-        return "none";
-    case lock_belief::kind::unknown:
-        break;
-    }
-    return "unknown";
-}
-
-// null: without Patroni there is none.
-json::value lock_object(const health::topology& t, time_point now)
-{
-    if (t.kind != health::cluster_kind::patroni)
-        return nullptr;
-    const auto& lock = t.lock;
-    const bool held = lock.what == lock_belief::kind::held;
-    json::value left;
-    // Said by another source, the lock may have been renewed since the DCS last told its end.
-    if (held && lock.ends && t.dcs.source == lock.source)
-        left = std::max<std::int64_t>(ms_between(now, *lock.ends), 0);
-    return json::object{
-        {"state", to_string(lock.what)},
-        {"holder", or_null(held ? lock.holder : std::string())},
-        {"source", or_null(std::string(lock.source))},
-        {"reporter", or_null(lock.reporter)},
-        {"by_lease", lock.by_lease},
-        {"age_ms", age_ms(lock.seen, now)},
-        {"since_ms", age_ms(lock.since, now)},
-        {"ttl_left_ms", std::move(left)}, // only a DCS can tell
-    };
-}
-
-// null: none is configured.
-json::value dcs_object(const health::dcs_link& dcs, time_point now)
-{
-    if (dcs.source.empty())
-        return nullptr;
-    json::object o;
-    o["source"] = dcs.source;
-    o["connected"] = dcs.connected;
-    o["endpoint"] = or_null(dcs.endpoint);
-    o["age_ms"] = age_ms(dcs.seen, now);
-    o["error"] = or_null(dcs.error);
-    return o;
-}
-
-// null: nobody has asked for one.
-json::value switchover_object(const std::optional<health::planned_switchover>& s)
-{
-    if (!s)
-        return nullptr;
-    json::object o;
-    o["from"] = or_null(s->from);
-    o["to"] = or_null(s->to);
-    o["at"] = or_null(s->at);
-    return o;
-}
-
-// What is known of a cluster, its members apart.
-json::object cluster_object(const health::topology& t, time_point now)
-{
-    const auto* primary = t.stale(now) ? nullptr : t.primary();
-    json::object o;
-    o["kind"] = health::to_string(t.kind);
-    o["primary"] = primary ? json::value(primary->name) : json::value(nullptr);
-    o["generation"] = t.generation;
-    o["age_ms"] = age_ms(t.confirmed, now);
-    o["stale"] = t.stale(now);
-    o["stale_after_ms"] = t.stale_after.count();
-    o["pause"] = t.pause;
-    o["highest_timeline"] = t.highest_timeline;
-    o["system_identifier"] = or_null(t.system_identifier);
-    o["lock"] = lock_object(t, now);
-    o["dcs"] = dcs_object(t.dcs, now);
-    o["failsafe_mode"] = t.failsafe_mode;
-    o["switchover"] = switchover_object(t.switchover);
-    return o;
-}
 
 std::uint64_t
 sessions_on(const process_view& view, const std::string& cluster, const std::string& member)
@@ -195,6 +93,7 @@ json::object status_of(const process_view& view, const listener_view& l)
     o["held"] = l.stats.held;
     o["paused"] = l.paused;
     o["members"] = std::move(members);
+    add_traffic(o, view, l);
     return o;
 }
 
@@ -347,7 +246,7 @@ std::string status_json(const process_view& view)
         auto o = cluster_object(t, view.now);
         json::array members;
         for (const auto& m : t.members)
-            members.push_back(status_of(view, t, m));
+            add_traffic(members.emplace_back(status_of(view, t, m)).as_object(), view, c, m);
         o["members"] = std::move(members);
         clusters[t.cluster] = std::move(o);
     }
@@ -358,6 +257,8 @@ std::string status_json(const process_view& view)
     json::object all;
     all["version"] = view.version;
     all["shutting_down"] = view.shutting_down;
+    all["config"] = json_of(view.config);
+    all["process"] = process_object(view);
     all["clusters"] = std::move(clusters);
     all["listeners"] = std::move(listeners);
     return as_text(all);
@@ -381,11 +282,6 @@ std::string explain_json(const process_view& view, std::string_view only)
     all["clusters"] = std::move(clusters);
     all["listeners"] = std::move(listeners);
     return as_text(all);
-}
-
-std::string config_json(std::string_view yaml)
-{
-    return as_text({{"yaml", yaml}});
 }
 
 std::string error_json(std::string_view text)

@@ -16,9 +16,6 @@ namespace rolegate::proxy::admin
 // Every verdict with its rule, reason and evidence; for one listener when `only` is not empty.
 [[nodiscard]] std::string explain_json(const process_view& view, std::string_view only);
 
-// {"yaml": text}
-[[nodiscard]] std::string config_json(std::string_view yaml);
-
 // {"error": text}
 [[nodiscard]] std::string error_json(std::string_view text);
 

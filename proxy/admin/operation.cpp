@@ -3,6 +3,7 @@
 
 #include "config/suggest.hpp"
 #include "proxy/admin/json.hpp"
+#include "proxy/admin/reload_json.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
@@ -56,6 +57,12 @@ std::optional<std::uint64_t> number_of(const std::string& text)
 std::optional<operation> find_operation(std::string_view target)
 {
     const auto path = target.substr(0, target.find('?'));
+    if (path == "/api/v1/reload")
+    {
+        operation o;
+        o.kind = operation::what::reload;
+        return o;
+    }
     if (!path.starts_with(root))
         return std::nullopt;
     const auto parts = parts_of(path.substr(root.size()));
@@ -126,8 +133,15 @@ response done(const operation& o, const std::vector<std::string>& warnings)
         said["session"] = o.session;
         said["killed"] = true;
         break;
+    case operation::what::reload: // see reload_answer()
+        break;
     }
     return {200, "application/json", json::serialize(said) + "\n"};
+}
+
+response reload_answer(const reload_report& r)
+{
+    return {r.problems.empty() ? 200 : 422, "application/json", reload_json(r)};
 }
 
 } // namespace rolegate::proxy::admin

@@ -5,6 +5,7 @@
 
 #include "health/topology.hpp"
 #include "proxy/admin/routes.hpp"
+#include "proxy/reload_report.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -23,6 +24,7 @@ struct operation
         resume,    // let them in again
         set_state, // of a member: ready, drain, maint
         kill,      // a session
+        reload,    // the configuration
     };
     what kind = what::pause;
     std::string listener;
@@ -34,7 +36,7 @@ struct operation
 };
 
 // POST /api/v1/listeners/NAME/pause and .../resume, /api/v1/members/CLUSTER/MEMBER/state,
-// /api/v1/sessions/ID/kill. nullopt: the path names no operation.
+// /api/v1/sessions/ID/kill, /api/v1/reload. nullopt: the path names no operation.
 [[nodiscard]] std::optional<operation> find_operation(std::string_view target);
 
 // What only the body says: {"state": "drain"}. The answer when it is wrong; nullopt: it is right.
@@ -42,5 +44,8 @@ struct operation
 
 // {"cluster": ..., "member": ..., "state": ..., "warnings": [...]} and the like.
 [[nodiscard]] response done(const operation& o, const std::vector<std::string>& warnings = {});
+
+// 200 with what has changed, or 422 with everything that is wrong.
+[[nodiscard]] response reload_answer(const reload_report& r);
 
 } // namespace rolegate::proxy::admin

@@ -32,6 +32,9 @@ asio::awaitable<response> operator_desk::operate(operation o)
         co_return pause(o);
     case operation::what::set_state:
         co_return set_state(o);
+    case operation::what::reload:
+        log::line(log_level::info, "reload_asked_for").add("by", who_of(o));
+        co_return reload_answer(means_.reload());
     case operation::what::kill:
         break;
     }

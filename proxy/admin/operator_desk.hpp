@@ -6,6 +6,7 @@
 
 #include "proxy/admin/operation.hpp"
 #include "proxy/operator_state.hpp"
+#include "proxy/reload_report.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -31,6 +32,7 @@ public:
         std::function<std::vector<health::topology_ptr>()> beliefs; // of every cluster
         std::function<void(const std::string& cluster, const health::operator_orders&)> obey;
         std::function<void(const standing_orders&)> changed; // for whoever else is bound by them
+        std::function<reload_report()> reload;
     };
 
     explicit operator_desk(means m) : means_(std::move(m)) {}

@@ -79,6 +79,8 @@ std::string one_line(std::string text)
 
 std::string stale_text(const health::topology& t, health::time_point now)
 {
+    if (!t.confirmed)
+        return "cluster " + t.cluster + " has not been seen yet";
     return "the view of cluster " + t.cluster + " is stale, last confirmed " +
            std::to_string(ms_between(*t.confirmed, now)) + " ms ago";
 }

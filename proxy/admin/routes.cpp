@@ -5,6 +5,7 @@
 #include "proxy/admin/events_json.hpp"
 #include "proxy/admin/haproxy_csv.hpp"
 #include "proxy/admin/json.hpp"
+#include "proxy/admin/page.hpp"
 #include "proxy/admin/readiness.hpp"
 #include "proxy/metrics.hpp"
 
@@ -17,11 +18,13 @@ namespace
 {
 
 constexpr const char* json_type = "application/json";
+constexpr const char* page_type = "text/html; charset=utf-8";
 constexpr const char* metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 
 constexpr const char* index_text =
     "Rolegate\n"
     "\n"
+    "/                         the status page for a browser\n"
     "/livez                    200 while the process works\n"
     "/readyz                   200 while every listener has a member\n"
     "/readyz/LISTENER          the same for one listener\n"
@@ -43,6 +46,14 @@ response text(std::string body)
 {
     response r;
     r.body = std::move(body);
+    return r;
+}
+
+response page()
+{
+    auto r = text(std::string(page_text()));
+    r.content_type = page_type;
+    r.policy = page_policy();
     return r;
 }
 
@@ -110,6 +121,8 @@ std::optional<std::string_view> name_behind(std::string_view path, std::string_v
 std::optional<response> find_page(std::string_view path, const process_view& view)
 {
     if (path == "/")
+        return page();
+    if (path == "/api")
         return text(index_text);
     if (path == "/livez")
         return text("ok\n");

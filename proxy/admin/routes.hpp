@@ -18,6 +18,7 @@ struct response
     std::string content_type = "text/plain; charset=utf-8";
     std::string body;
     std::string allow = "GET, HEAD"; // told with status 405
+    std::string policy{};            // Content-Security-Policy; "" = none is told
     std::string authenticate{};      // how to say who one is, with status 401; "" = not told
 };
 

@@ -3,6 +3,7 @@
 
 #include "config/suggest.hpp"
 #include "proxy/admin/json.hpp"
+#include "proxy/admin/json_values.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -34,11 +35,6 @@ std::optional<std::size_t> limit_of(const std::string& text)
     const auto [at, ec] = std::from_chars(text.data(), end, limit);
     return ec == std::errc() && at == end && limit <= largest_limit ? std::optional(limit)
                                                                     : std::nullopt;
-}
-
-json::value or_null(const std::string& text)
-{
-    return text.empty() ? json::value(nullptr) : json::value(text);
 }
 
 json::object object_of(const session_row& s)

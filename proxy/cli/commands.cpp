@@ -7,6 +7,7 @@
 #include "config/seeds.hpp"
 #include "config/text_file.hpp"
 #include "proxy/cli/operations.hpp"
+#include "proxy/cli/reload_text.hpp"
 #include "proxy/cli/table.hpp"
 #include "proxy/cli/version.hpp"
 #include "proxy/cli/watch.hpp"
@@ -157,7 +158,9 @@ bool report_problems(const config::load_result& loaded)
 int run(const source& from)
 {
     const auto loaded = load(from);
-    return report_problems(loaded) ? usage : run_server(loaded.value);
+    if (report_problems(loaded))
+        return usage;
+    return run_server(loaded.value, [from] { return load(from); });
 }
 
 int check(const arguments& args)
@@ -294,6 +297,9 @@ int run_command(int argc, char** argv)
     auto* pause_it = add_operation("pause", "Hold a listener's new clients at the door");
     auto* resume_it = add_operation("resume", "Let them in again");
 
+    auto* reload_it =
+        app.add_subcommand("reload", "Read the configuration again, as SIGHUP does, and say more");
+    add_admin(*reload_it, args.admin);
     auto* sessions_it = app.add_subcommand("sessions", "Sessions of a running proxy");
     sessions_it->add_option("--listener", args.listener, "Only those of this one")
         ->type_name("LISTENER");
@@ -348,6 +354,8 @@ int run_command(int argc, char** argv)
         return operate(args, "pause");
     if (resume_it->parsed())
         return operate(args, "resume");
+    if (reload_it->parsed())
+        return show({args.admin, "/api/v1/reload", reload_text, true});
     if (sessions_it->parsed())
         return sessions(args);
     if (kill_it->parsed())

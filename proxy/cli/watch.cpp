@@ -4,6 +4,7 @@
 #include "proxy/cli/colour.hpp"
 #include "proxy/cli/format.hpp"
 #include "proxy/cli/json_text.hpp"
+#include "proxy/cli/reload_text.hpp"
 
 #include <boost/json/parse.hpp>
 
@@ -32,10 +33,14 @@ constexpr const char* enter_screen = "\x1b[?1049h\x1b[?7l";
 constexpr const char* leave_screen = "\x1b[?7h\x1b[?1049l";
 constexpr const char* clear_screen = "\x1b[H\x1b[2J";
 
+// A configuration that cannot be used.
+constexpr int unprocessable = 422;
+
 struct fetched
 {
     std::string text;
     std::string error;
+    int code = error.empty() ? 0 : 1;
 };
 
 // {"error": "..."} in words; else what there is.
@@ -68,6 +73,8 @@ fetched fetch(const query& q, std::chrono::milliseconds at_most)
             "",
             "cannot reach the admin HTTP at " + where + ": " + answer.error +
                 "\n`-a URL` or the environment's ROLEGATE_ADMIN says where it is"};
+    if (answer.status == unprocessable)
+        return {"", problems_text(answer.body), 2};
     if (answer.status != 200)
         return {"", where + ": " + refusal(answer)};
     if (!q.render)
@@ -103,7 +110,7 @@ int show(const query& q)
     if (!s.error.empty())
     {
         std::cerr << "rolegate: " << s.error << '\n';
-        return 1;
+        return s.code;
     }
     std::cout << s.text << std::flush;
     return std::cout ? 0 : 1;

@@ -245,6 +245,7 @@ import fcntl, os, sys
 fds, names, command = [int(fd) for fd in sys.argv[1].split(",") if fd], sys.argv[2], sys.argv[3:]
 for place, fd in enumerate([fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in fds]):
     os.dup2(fd, 3 + place)
+os.closerange(3 + len(fds), 1000)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)), LISTEN_FDNAMES=names)
 os.execv(command[0], command)
 """

@@ -27,14 +27,14 @@ PURE = (
     "health/address.*", "health/check_count.*", "health/check_report.*", "health/decide.*", "health/demands.*", "health/doubt.*", "health/facts.*", "health/lag.*", "health/progress.*",
     "health/heard.*", "health/lock.*", "health/dcs/guard.*", "health/schedule.*", "health/topology.*",
     "health/member.*", "health/evidence.*", "health/scene.*", "health/writer.*", "health/reader.*",
-    "health/bursts.*", "health/restrain.*", "health/operator_order.*",
+    "health/bursts.*", "health/inherit.*", "health/restrain.*", "health/operator_order.*",
     "health/patroni/*_body.*", "health/patroni/json_fields.*", "health/patroni/timestamp.*",
     "health/postgres/decide.*", "health/postgres/evidence.*", "health/postgres/writer.*",
     "health/dcs/base64.*", "health/dcs/cluster_keys.*", "health/dcs/conn_url.*",
     "health/dcs/*_messages.*", "health/dcs/object_splitter.*",
     "proxy/door_changes.*", "proxy/log_queue.*", "proxy/log_record.*", "proxy/log_text.*", "proxy/repeats.*",
     "proxy/client_names.*", "proxy/handshake.*", "proxy/match.*", "proxy/operator_state.*", "proxy/role_history.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",
-    "proxy/address_range.*", "proxy/availability.*", "proxy/balance.*", "proxy/rate.*", "proxy/rebalance.*", "proxy/recent.*", "proxy/slowstart.*",
+    "proxy/address_range.*", "proxy/availability.*", "proxy/balance.*", "proxy/rate.*", "proxy/rebalance.*", "proxy/recent.*", "proxy/seating.*", "proxy/slowstart.*",
     "proxy/session_list.*", "proxy/token_bucket.*", "proxy/waiting_line.*", "proxy/listen_fds.*", "proxy/service_status.*", "proxy/handed_over.*",
 )
 
@@ -49,6 +49,9 @@ OURS = (
     ("proxy/cluster_record.*", ("proxy/*", "health/topology.hpp", "health/member.hpp",
                                 "health/observer.hpp", "config/*")),
     ("proxy/unusable_files.*", ("proxy/*", "health/http_connection.hpp", "config/*")),
+    # Follows clusters for server, and knows nothing of sessions.
+    ("proxy/clusters.*", ("proxy/*", "health/topology.hpp", "health/member.hpp",
+                          "health/observer.hpp", "health/succession.hpp", "config/*")),
     # The one file that knows both sides.
     ("proxy/server.*", ("proxy/*", "health/*", "config/*")),
     ("proxy/*", ("proxy/*", "health/topology.hpp", "health/member.hpp", "config/*")),

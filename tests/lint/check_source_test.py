@@ -129,6 +129,8 @@ BAD = [
     ("pure", "health/check_report.hpp", '#pragma once\n#include "health/check_loop.hpp"\n'),
     ("pure", "proxy/match.cpp", '#include "config/load.hpp"\n'),
     ("pure", "proxy/slowstart.cpp", "#include <boost/asio/steady_timer.hpp>\n"),
+    ("pure", "health/inherit.cpp", "#include <boost/asio/post.hpp>\n"),
+    ("pure", "proxy/seating.cpp", '#include "proxy/worker.hpp"\n'),
     ("pure", "proxy/waiting_line.cpp", '#include "proxy/session.hpp"\n'),
     ("pure", "proxy/listen_fds.cpp", '#include "proxy/log.hpp"\n'),
     ("pure", "proxy/service_status.cpp", '#include "proxy/service_notify.hpp"\n'),

@@ -26,20 +26,6 @@ config::listener_settings withdrawing_after(std::chrono::milliseconds after)
     return s;
 }
 
-// What connect() says.
-int connect_error(std::uint16_t port)
-{
-    try
-    {
-        const client c(port);
-        return 0;
-    }
-    catch (const std::system_error& e)
-    {
-        return e.code().value();
-    }
-}
-
 bool refuses(std::uint16_t port)
 {
     return run_until([port] { return connect_error(port) == ECONNREFUSED; });

@@ -48,7 +48,7 @@ TEST_SUITE("monitoring")
         client again(proxy.port());
         log_in(again);
 
-        const auto t = proxy.front().traffic(0);
+        const auto t = proxy.front().listeners()[0]->traffic.so_far();
         CHECK(t.came == 4);
         CHECK(t.all.chosen == 4);
         CHECK(t.all.most_sessions == 3);
@@ -77,7 +77,7 @@ TEST_SUITE("monitoring")
 
         CHECK(one.receive(login_answer().size()) == login_answer());
         CHECK(two.receive(login_answer().size()) == login_answer());
-        const auto t = proxy.front().traffic(0);
+        const auto t = proxy.front().listeners()[0]->traffic.so_far();
         CHECK(t.most_held == 2);
         CHECK(t.most_here == 2);
     }
@@ -102,7 +102,7 @@ TEST_SUITE("monitoring")
         CHECK(members.at("b").retries == failed);
         CHECK(members.at("b").redispatches == failed);
         CHECK(members.at("b").failed == 0);
-        CHECK(proxy.front().traffic(0).members.at("a").chosen == failed);
+        CHECK(proxy.front().listeners()[0]->traffic.so_far().members.at("a").chosen == failed);
     }
 
     TEST_CASE("the process tells what it has")

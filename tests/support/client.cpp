@@ -500,4 +500,17 @@ byte_vector pattern(std::size_t size, std::uint32_t seed)
     return out;
 }
 
+int connect_error(std::uint16_t port)
+{
+    try
+    {
+        const client c(port);
+        return 0;
+    }
+    catch (const std::system_error& e)
+    {
+        return e.code().value();
+    }
+}
+
 } // namespace rolegate::support

@@ -125,6 +125,9 @@ public:
     void connect(std::uint16_t port);
 };
 
+// What connect() says; 0 is success.
+[[nodiscard]] int connect_error(std::uint16_t port);
+
 // SSLRequest, S, and the handshake.
 bool ask_for_tls(
     client& c, const std::function<void(ssl_ctx_st*)>& prepare = [](ssl_ctx_st*) {}

@@ -44,14 +44,8 @@ front_fixture::front_fixture(std::vector<config::listener_settings> listeners, u
     : descriptors_before_(open_descriptors()),
       settings_(settings_for(std::move(listeners), workers))
 {
-    std::vector<health::topology_ptr> nothing;
-    for (const auto& c : settings_.clusters)
-    {
-        auto t = topology_of({});
-        t->cluster = c.name;
-        nothing.push_back(std::move(t));
-    }
-    front_.emplace(settings_, nothing, told_);
+    front_.emplace(settings_, told_);
+    REQUIRE(reload(settings_).empty());
     front_->start();
 }
 
@@ -65,16 +59,35 @@ front_fixture::~front_fixture()
     CHECK(run_until([this] { return open_descriptors() == descriptors_before_; }));
 }
 
+std::vector<std::string> front_fixture::reload(const config::settings& next)
+{
+    auto numbers = numbers_;
+    for (const auto& c : next.clusters)
+        numbers.try_emplace(c.name, clusters_made_++);
+    auto made = front_->prepare(next, numbers);
+    if (!made.problems.empty())
+        return made.problems;
+    settings_ = next;
+    numbers_ = numbers;
+    for (const auto& [name, number] : numbers_)
+        believe(name, members_[name]);
+    front_->commit(std::move(made));
+    return {};
+}
+
 void front_fixture::believe(const std::string& cluster, const std::vector<believed>& members)
 {
-    const auto at = std::ranges::find(settings_.clusters, cluster, &config::cluster_settings::name);
-    const auto listeners = static_cast<std::size_t>(
-        std::ranges::count(settings_.listeners, cluster, &config::listener_settings::cluster)
+    const auto number = numbers_.at(cluster);
+    auto t = topology_of(
+        members,
+        health::clock::now(),
+        config::listener_role::primary,
+        front_->demands(number).size()
     );
-    auto t = topology_of(members, health::clock::now(), config::listener_role::primary, listeners);
     t->cluster = cluster;
     t->generation = ++generation_;
-    front_->publish(static_cast<std::size_t>(at - settings_.clusters.begin()), std::move(t));
+    front_->publish(number, std::move(t));
+    members_[cluster] = members;
 }
 
 std::uint16_t front_fixture::port(std::size_t listener) const
@@ -85,7 +98,7 @@ std::uint16_t front_fixture::port(std::size_t listener) const
 
 proxy::listener_stats front_fixture::stats(std::size_t listener)
 {
-    return answer_of(front_->stats()).at(listener);
+    return answer_of(front_->stats()).at(front_->listeners().at(listener)->id);
 }
 
 std::size_t front_fixture::relaying(std::size_t listener)

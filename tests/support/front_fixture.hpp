@@ -7,6 +7,7 @@
 #include "proxy/front.hpp"
 #include "tests/support/proxy_fixture.hpp"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,10 @@ public:
     ~front_fixture();
     front_fixture(const front_fixture&) = delete;
     front_fixture& operator=(const front_fixture&) = delete;
+
+    // What was wrong; then nothing has changed. A new cluster has no members yet.
+    std::vector<std::string> reload(const config::settings& next);
+    [[nodiscard]] const config::settings& settings() const noexcept { return settings_; }
 
     // A verdict is that for every listener of the cluster.
     void believe(const std::string& cluster, const std::vector<believed>& members);
@@ -47,6 +52,9 @@ private:
     config::settings settings_;
     told told_;
     std::optional<proxy::front> front_;
+    proxy::cluster_numbers numbers_;
+    std::size_t clusters_made_ = 0;
+    std::map<std::string, std::vector<believed>> members_; // as believed last, by cluster
     std::uint64_t generation_ = 0;
 };
 

@@ -82,7 +82,7 @@ struct running_monitor::engine
     }
 
     boost::asio::io_context control{1};
-    std::unique_ptr<health::cluster_monitor> monitor;
+    std::shared_ptr<health::cluster_monitor> monitor;
     std::atomic<bool> ended{false};
     std::thread thread;
 };

@@ -107,13 +107,13 @@ proxy_fixture::proxy_fixture(
     std::size_t maxconn
 )
     : descriptors_before_(open_descriptors()),
-      state_(
-          std::move(settings),
+      way_(std::make_shared<proxy::doorway>(
           0,
-          std::move(cluster),
-          process_,
+          workers,
+          settings,
           [this](std::size_t w, proxy::ticket whose) { workers_[w]->wake(0, whose); }
-      )
+      )),
+      state_(state_with(settings, cluster, proxy::make_tls_contexts(settings), nullptr))
 {
     process_.maxconn = maxconn;
     health::topology nothing;
@@ -123,19 +123,36 @@ proxy_fixture::proxy_fixture(
     std::vector<proxy::worker*> all;
     for (std::size_t i = 0; i < workers; ++i)
     {
-        const std::vector<health::topology_ptr> beliefs{first};
-        const std::vector<proxy::listener_state*> states{&state_};
-        workers_.push_back(std::make_unique<proxy::worker>(
-            i, workers, config::settings{}.buffer_size, beliefs, states, told_
-        ));
-        workers_.back()->use_tls(0, proxy::make_tls_contexts(state_.settings));
+        workers_.push_back(
+            std::make_unique<proxy::worker>(i, workers, config::settings{}.buffer_size, told_)
+        );
+        workers_.back()->publish(0, first);
+        workers_.back()->use({state_});
         all.push_back(workers_.back().get());
     }
-    listener_ = std::make_unique<proxy::listener>(state_, *all.front(), all);
-    bound_ = listener_->bound();
+    for (const auto& bind : settings.bind)
+    {
+        auto& l = listeners_.emplace_back(
+            std::make_unique<proxy::listener>(state_, bind, *all.front(), all)
+        );
+        bound_.push_back(l->bound());
+        l->start();
+    }
     for (auto* w : all)
         w->start();
-    listener_->start();
+}
+
+proxy::listener_ptr proxy_fixture::state_with(
+    const config::listener_settings& settings,
+    const config::cluster_settings& cluster,
+    const proxy::listener_tls_contexts& tls,
+    const proxy::listener_state* before
+)
+{
+    const auto place = std::make_shared<proxy::seat>();
+    return std::make_shared<proxy::listener_state>(
+        settings, cluster, place, way_, tls, process_, before
+    );
 }
 
 proxy_fixture::~proxy_fixture()
@@ -153,9 +170,9 @@ void proxy_fixture::expect_nothing_left()
     CHECK(run_until([this] { return sessions() == 0; }));
     const auto s = stats();
     CHECK(s.held == 0);
-    CHECK(state_.door.held() == 0);
-    CHECK(state_.door.sessions() == 0);
-    CHECK(state_.handshakes.size() == 0);
+    CHECK(way_->door.held() == 0);
+    CHECK(way_->door.sessions() == 0);
+    CHECK(way_->handshakes.size() == 0);
     CHECK(process_.keys.size() == 0);
     CHECK(process_.clients == 0);
     for (const auto& [name, member] : s.members)
@@ -171,7 +188,7 @@ void proxy_fixture::stop_workers()
     stop_listening();
     for (auto& w : workers_)
         w->stop();
-    listener_.reset();
+    listeners_.clear();
     workers_.clear();
 }
 
@@ -191,24 +208,29 @@ void proxy_fixture::publish(
     config::stale_action when_stale
 )
 {
-    auto t = topology_of(members, confirmed, state_.settings.role);
+    auto t = topology_of(members, confirmed, state_->settings.role);
     t->generation = ++generation_;
     t->end_when_stale = when_stale == config::stale_action::shutdown_sessions;
-    state_.members.adopt(*t, health::clock::now());
+    state_->members.adopt(*t, health::clock::now());
     for (auto& w : workers_)
         w->publish(0, t);
 }
 
 void proxy_fixture::use_tls(const proxy::listener_tls_contexts& tls)
 {
+    state_ = state_with(state_->settings, state_->cluster_settings, tls, state_.get());
     for (auto& w : workers_)
-        w->use_tls(0, tls);
+        w->use({state_});
+    for (auto& l : listeners_)
+        l->lead_to(state_);
+    static_cast<void>(sessions()); // any answer comes after that
 }
 
 void proxy_fixture::stop_listening()
 {
-    listener_->stop();
-    // Any answer of the listener's worker comes after that.
+    for (auto& l : listeners_)
+        l->stop();
+    // Any answer of the listeners' worker comes after that.
     static_cast<void>(sessions());
 }
 
@@ -232,13 +254,10 @@ std::uint16_t proxy_fixture::port() const
 
 proxy::listener_stats proxy_fixture::stats()
 {
-    proxy::worker_stats sum(1);
+    proxy::worker_stats sum;
     for (auto& w : workers_)
-    {
-        if (const auto part = ask(*w, [](auto& it) { return it.stats(); }); !part.empty())
-            proxy::merge(sum, part);
-    }
-    return sum.front();
+        proxy::merge(sum, ask(*w, [](auto& it) { return it.stats(); }));
+    return sum[0];
 }
 
 std::size_t proxy_fixture::sessions()

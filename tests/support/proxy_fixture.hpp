@@ -114,7 +114,7 @@ public:
     void stop_workers();
 
     [[nodiscard]] std::uint16_t port() const;
-    [[nodiscard]] proxy::hold& door() noexcept { return state_.door; }
+    [[nodiscard]] proxy::hold& door() noexcept { return state_->door; }
     [[nodiscard]] proxy::process_state& process() noexcept { return process_; }
     [[nodiscard]] const std::vector<std::string>& bound() const noexcept { return bound_; }
     [[nodiscard]] proxy::listener_stats stats();
@@ -139,14 +139,21 @@ private:
         health::time_point confirmed,
         config::stale_action when_stale
     );
+    [[nodiscard]] proxy::listener_ptr state_with(
+        const config::listener_settings& settings,
+        const config::cluster_settings& cluster,
+        const proxy::listener_tls_contexts& tls,
+        const proxy::listener_state* before
+    );
     void expect_nothing_left();
 
     std::size_t descriptors_before_;
     std::vector<std::unique_ptr<proxy::worker>> workers_;
     proxy::process_state process_;
-    proxy::listener_state state_;
+    const std::shared_ptr<proxy::doorway> way_;
+    proxy::listener_ptr state_;
     told told_;
-    std::unique_ptr<proxy::listener> listener_;
+    std::vector<std::unique_ptr<proxy::listener>> listeners_; // one for each bind
     std::vector<std::string> bound_;
     std::uint64_t generation_ = 0;
 };

@@ -32,6 +32,10 @@ TEST_CASE("an operation is named by its path")
     CHECK(kill->kind == operation::what::kill);
     CHECK(kill->session == 18446744073709551615U);
 
+    const auto reload = find_operation("/api/v1/reload");
+    REQUIRE(reload);
+    CHECK(reload->kind == operation::what::reload);
+
     for (const auto* path :
          {"/",
           "/api/v1/listeners/",
@@ -151,6 +155,27 @@ TEST_CASE("of the sessions of several workers the oldest are shown, and all are 
     const auto body = sessions_answer(all).body;
     CHECK(body.starts_with(R"({"total":7,"sessions":[{"id":3,"client":"")"));
     CHECK(body.find(R"("member":null,"user":null,"database":null,"state":"idle")") != body.npos);
+}
+
+TEST_CASE("a reload is answered with what has changed, or with everything that is wrong")
+{
+    rolegate::proxy::reload_report r;
+    r.changes = {"log: level info -> debug"};
+    r.waiting = {"workers 1 -> 2"};
+    CHECK(reload_answer(r).status == 200);
+    CHECK(
+        reload_answer(r).body ==
+        R"({"changes":["log: level info -> debug"],"needs_restart":["workers 1 -> 2"]})"
+        "\n"
+    );
+    r = {};
+    r.problems = {"f:1:1: no", "f:2:1: nor this"};
+    CHECK(reload_answer(r).status == 422);
+    CHECK(
+        reload_answer(r).body ==
+        R"({"error":"nothing has changed: f:1:1: no","problems":["f:1:1: no","f:2:1: nor this"]})"
+        "\n"
+    );
 }
 
 TEST_SUITE_END();

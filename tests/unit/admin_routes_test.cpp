@@ -27,6 +27,19 @@ boost::json::value get_json(const std::string& path, const proxy::process_view& 
     return boost::json::parse(r.body);
 }
 
+// Whether every key of `part` has the same value in `whole`, which may have more.
+bool has(const boost::json::value& whole, const char* part)
+{
+    const auto wanted = boost::json::parse(part);
+    for (const auto& [key, value] : wanted.as_object())
+    {
+        CAPTURE(key);
+        const auto* found = whole.as_object().if_contains(key);
+        CHECK((found && *found == value));
+    }
+    return true;
+}
+
 // The cluster in the middle of a promotion: pg-1 has the lock, and is not yet a primary.
 health::topology promoting()
 {
@@ -63,7 +76,7 @@ TEST_CASE("the status has what scripts rely on")
         "by_lease": false, "age_ms": 120, "since_ms": 7200000, "ttl_left_ms": null})"));
     const auto& members = main.at("members").as_array();
     REQUIRE(members.size() == 3);
-    CHECK(members[0] == boost::json::parse(R"({
+    CHECK(has(members[0], R"({
         "name": "pg-1", "host": "pg-1.example", "port": 5432, "role": "primary",
         "state": "running", "timeline": 7, "lag_bytes": null, "listed": true,
         "operator_state": "ready", "routable": {"write": true, "read": false}, "sessions": 4,
@@ -72,11 +85,12 @@ TEST_CASE("the status has what scripts rely on")
     CHECK(members[1].at("routable") == boost::json::parse(R"({"write": false, "read": true})"));
     CHECK(members[1].at("reason") == "is a running replica");
     CHECK(members[2].at("reason") == "does not answer");
-    CHECK(status.at("listeners") == boost::json::parse(R"({
-        "write": {"bind": ["0.0.0.0:5432"], "match": null, "cluster": "main", "role": "primary",
-                  "sessions": 3, "held": 1, "paused": false, "members": ["pg-1"]},
-        "read": {"bind": ["0.0.0.0:5433"], "match": null, "cluster": "main", "role": "replica",
-                 "sessions": 5, "held": 0, "paused": false, "members": ["pg-2"]}})"));
+    CHECK(has(status.at("listeners").at("write"), R"({
+        "bind": ["0.0.0.0:5432"], "match": null, "cluster": "main", "role": "primary",
+        "sessions": 3, "held": 1, "paused": false, "members": ["pg-1"]})"));
+    CHECK(has(status.at("listeners").at("read"), R"({
+        "bind": ["0.0.0.0:5433"], "match": null, "cluster": "main", "role": "replica",
+        "sessions": 5, "held": 0, "paused": false, "members": ["pg-2"]})"));
 }
 
 TEST_CASE("a member that an operator holds back is not routable, and the status says who did it")
@@ -108,6 +122,20 @@ TEST_CASE("in a stale view nobody is routable, and the status says so")
         CHECK(m.at("reason") == "the view of cluster main is stale, last confirmed 12000 ms ago");
     }
     CHECK(status.at("listeners").at("write").at("members").as_array().empty());
+}
+
+TEST_CASE("of members that were configured and never seen it is said so, without an age")
+{
+    auto t = sample_topology();
+    t.confirmed.reset();
+    t.began = sample_now - 12s;
+
+    const auto status = get_json("/api/v1/status", sample_view(t));
+
+    const auto& main = status.at("clusters").at("main");
+    CHECK(main.at("stale") == true);
+    for (const auto& m : main.at("members").as_array())
+        CHECK(m.at("reason") == "cluster main has not been seen yet");
 }
 
 TEST_CASE("a cluster that was never seen has no ages")
@@ -311,7 +339,8 @@ TEST_CASE("paths and methods")
         int status;
         const char* type;
     } rows[] = {
-        {"GET", "/", 200, "text/plain; charset=utf-8"},
+        {"GET", "/", 200, "text/html; charset=utf-8"},
+        {"GET", "/api", 200, "text/plain; charset=utf-8"},
         {"GET", "/livez", 200, "text/plain; charset=utf-8"},
         {"HEAD", "/livez", 200, "text/plain; charset=utf-8"},
         {"GET", "/livez?verbose", 200, "text/plain; charset=utf-8"},

@@ -61,6 +61,7 @@ TEST_CASE("every errc knows its word, whose doing it was and the SQLSTATE that i
         {errc::role_lost, "role_lost", side::proxy, "57P01"},
         {errc::moved, "moved", side::proxy, "57P01"},
         {errc::view_lost, "view_lost", side::proxy, "57P01"},
+        {errc::removed, "removed", side::proxy, "57P01"},
         {errc::maintenance, "maintenance", side::proxy, "57P01"},
         {errc::killed, "killed", side::proxy, "57P01"},
         {errc::shutting_down, "shutting_down", side::proxy, "57P01"},

@@ -11,8 +11,8 @@ TEST_SUITE("what a process leaves to its successor")
     {
         const auto at = std::chrono::system_clock::from_time_t(1790000000);
         standing_orders orders;
-        orders.set_member("main", "pg-1", {health::operator_state::drain, {"dba", at}});
-        orders.set_member("main", "pg \"2\"", {health::operator_state::maint, {"", at}});
+        orders.set_member("main", "pg-1", {rolegate::health::operator_state::drain, {"dba", at}});
+        orders.set_member("main", "pg \"2\"", {rolegate::health::operator_state::maint, {"", at}});
         orders.set_paused("write", true, {"dba", at});
         const handed_over h{4711, orders, {"/run/rolegate/.s.PGSQL.5432"}};
         CHECK(handed_over_from(to_json(h)) == h);

@@ -71,6 +71,7 @@ TEST_CASE("what is counted is exported under the names that dashboards use")
              R"(rolegate_role_changes_total{cluster="main",kind="promoted"} 1)",
              R"(rolegate_write_unavailable_seconds_sum{cluster="main"} 1.5)",
              R"(rolegate_config_reload_success 1)",
+             R"(rolegate_reloads_total{result="failed"} 0)",
              R"(rolegate_config_last_reload_timestamp_seconds 1700000000)",
              R"(rolegate_build_info{version="1.2.3"} 1)",
              "rolegate_log_dropped_total 0",
@@ -126,7 +127,7 @@ TEST_CASE("what the alerts need is there")
     auto view = sample_view();
     view.listeners[1].paused = true;
     view.listeners[0].stats.members["pg-1"].failed = 3;
-    view.config_reload_ok = false;
+    view.config.error = "no";
     view.certificates["/etc/a.crt"] =
         std::chrono::system_clock::time_point(std::chrono::seconds(1800000000));
     view.usage.open_fds = 40;

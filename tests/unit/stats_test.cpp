@@ -50,14 +50,14 @@ TEST_CASE("a duration is counted in the first bucket that is not below it")
 
 TEST_CASE("the workers' copies add up, whatever each of them has met")
 {
-    worker_stats a(2);
+    worker_stats a;
     a[0].members["pg-1"].sessions = 3;
     a[0].members["pg-1"].ended["--"] = 10;
     a[0].members["pg-1"].bytes_in = 100;
     a[0].members["pg-1"].connect_seconds.observe(0.5);
     a[0].held = 1;
     a[0].hold_seconds["routed"].observe(1);
-    worker_stats b(2);
+    worker_stats b;
     b[0].members["pg-1"].sessions = 4;
     b[0].members["pg-1"].ended["SD"] = 1;
     b[0].members["pg-1"].shut_down["role_lost"] = 2;
@@ -104,8 +104,8 @@ TEST_CASE("of a mean early values fade, and workers' means add up")
         a.observe(10);
     CHECK(a.mean() == doctest::Approx(10));
 
-    worker_stats all(1);
-    worker_stats one(1);
+    worker_stats all;
+    worker_stats one;
     one[0].members["m"].total_seconds.observe(1);
     one[0].members["m"].failed = 2;
     merge(all, one);

@@ -50,6 +50,7 @@ TEST_CASE("each end of a session has its two letters")
         {errc::role_lost, phase::data, "D-"},
         {errc::moved, phase::data, "D-"},
         {errc::role_lost, phase::connect, "DC"},
+        {errc::removed, phase::data, "KD"},
         {errc::shutting_down, phase::data, "KD"},
         {errc::shutting_down, phase::handshake, "KR"},
         {errc::shutting_down, phase::queue, "KQ"},

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "health/inherit.hpp"
+
+#include <algorithm>
+
+namespace rolegate::health
+{
+
+namespace
+{
+
+bool is_open(const member& m, std::size_t listener) noexcept
+{
+    return listener < m.grants.size() && m.grants[listener].verdict == admission::open;
+}
+
+} // namespace
+
+topology inherit(const topology& heir, const topology& known)
+{
+    topology t = heir;
+    if (!heir.confirmed)
+    {
+        t = known;
+        t.kind = heir.kind;
+        t.began = heir.began;
+        t.stale_after = heir.stale_after;
+        t.end_when_stale = heir.end_when_stale;
+    }
+    if (known.highest_timeline > t.highest_timeline)
+    {
+        t.highest_timeline = known.highest_timeline;
+        t.timeline_since = known.timeline_since;
+    }
+    if (t.system_identifier.empty())
+        t.system_identifier = known.system_identifier;
+    if (!t.primary())
+        t.last_writer = known.last_writer;
+    t.fenced = std::max(t.fenced, known.fenced);
+    t.generation = std::max(heir.generation, known.generation) + 1;
+    t.cause = "the configuration has changed";
+    return t;
+}
+
+bool may_take_over(const topology& heir, const topology& current, time_point since) noexcept
+{
+    if (!heir.confirmed || *heir.confirmed <= since)
+        return false;
+    for (const auto& m : current.members)
+    {
+        const auto* same = heir.find(m.name);
+        for (std::size_t i = 0; same && i < m.grants.size(); ++i)
+            if (is_open(m, i) && !is_open(*same, i))
+                return false;
+    }
+    return true;
+}
+
+topology redemanded(topology t, const std::vector<demand>& before, const std::vector<demand>& after)
+{
+    for (std::size_t i = 0; i < std::min(before.size(), after.size()); ++i)
+    {
+        if (before[i] == after[i])
+            continue;
+        for (auto& m : t.members)
+            if (i < m.lag_watches.size())
+                m.lag_watches[i] = {};
+    }
+    ++t.generation;
+    t.cause = "the configuration has changed";
+    return t;
+}
+
+} // namespace rolegate::health

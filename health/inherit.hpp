@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// How a belief passes to whoever follows the cluster from now on, or is asked for something else,
+// so that clients notice nothing of it. Pure.
+#pragma once
+
+#include "health/demands.hpp"
+#include "health/topology.hpp"
+
+#include <vector>
+
+namespace rolegate::health
+{
+
+// What `heir` believes when it also knows what was known before. As long as it has seen nothing
+// itself, that is all it believes; later the history only, so that no primary of an older
+// timeline, or of another system, can be opened. Newer than both.
+[[nodiscard]] topology inherit(const topology& heir, const topology& known);
+
+// Nobody is worse off when `heir` judges from now on: it has seen the cluster itself since then,
+// and whoever is open now, and configured still, is open by it, too.
+[[nodiscard]] bool
+may_take_over(const topology& heir, const topology& current, time_point since) noexcept;
+
+// What is believed with other demands: watches over lag that were another demand's begin anew.
+[[nodiscard]] topology
+redemanded(topology t, const std::vector<demand>& before, const std::vector<demand>& after);
+
+} // namespace rolegate::health

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "health/succession.hpp"
+
+#include "health/inherit.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <utility>
+
+namespace rolegate::health
+{
+
+// A monitor, and whose word it is that it tells.
+class succession::heir final : public observer
+{
+public:
+    heir(succession& of, const config::cluster_settings& settings)
+        : of_(of), monitor(make_monitor(of.control_, settings, {}, *this))
+    {
+    }
+
+    void on_topology(const topology_ptr& t, bool changed) override { of_.hear(*this, t, changed); }
+    void on_check(const check& c) override { of_.to_.on_check(c); }
+
+private:
+    succession& of_;
+
+public:
+    const monitor_ptr monitor;
+    time_point appointed{};
+};
+
+succession::succession(
+    boost::asio::io_context& control, const config::cluster_settings& settings, observer& to
+)
+    : control_(control), to_(to), current_(prepare(settings))
+{
+}
+
+succession::~succession() = default;
+
+void succession::start()
+{
+    started_ = true;
+    current_->monitor->start();
+}
+
+void succession::stop()
+{
+    current_->monitor->stop();
+    if (next_)
+        next_->monitor->stop();
+}
+
+void succession::hint(const std::string& member, life_sign seen)
+{
+    current_->monitor->hint(member, seen);
+    if (next_)
+        next_->monitor->hint(member, seen);
+}
+
+void succession::obey(const operator_orders& orders)
+{
+    orders_ = orders;
+    current_->monitor->obey(orders);
+    if (next_)
+        next_->monitor->obey(orders);
+}
+
+void succession::set_demands(const std::vector<demand>& demands)
+{
+    demands_ = demands;
+    current_->monitor->set_demands(demands);
+    if (next_)
+        next_->monitor->set_demands(demands);
+}
+
+const topology_ptr& succession::believed() const noexcept
+{
+    return current_->monitor->believed();
+}
+
+std::shared_ptr<succession::heir> succession::prepare(const config::cluster_settings& settings)
+{
+    return std::make_shared<heir>(*this, settings);
+}
+
+void succession::appoint(std::shared_ptr<heir> next)
+{
+    if (auto forgotten = std::exchange(next_, std::move(next)))
+        retire(std::move(forgotten));
+    auto& m = *next_->monitor;
+    next_->appointed = clock::now();
+    m.inherit(*believed());
+    m.obey(orders_);
+    m.set_demands(demands_);
+    if (started_)
+        m.start();
+}
+
+// Both are heard; only one is believed.
+void succession::hear(const heir& from, const topology_ptr& t, bool changed)
+{
+    if (&from == current_.get())
+        to_.on_topology(t, changed);
+    consider(clock::now());
+}
+
+void succession::consider(time_point now)
+{
+    if (!next_)
+        return;
+    const auto& heirs = *next_->monitor->believed();
+    const auto since = next_->appointed;
+    const bool has_seen = heirs.confirmed && *heirs.confirmed > since;
+    const bool waited = has_seen && now - since >= patience;
+    if (!waited && !may_take_over(heirs, *believed(), since))
+        return;
+    auto old = std::exchange(current_, std::move(next_));
+    next_.reset();
+    current_->monitor->inherit(*old->monitor->believed());
+    retire(std::move(old));
+    to_.on_topology(believed(), true);
+}
+
+// It may be the one that is just telling something.
+void succession::retire(std::shared_ptr<heir> who)
+{
+    who->monitor->stop();
+    boost::asio::post(control_, [who = std::move(who)] {});
+}
+
+} // namespace rolegate::health

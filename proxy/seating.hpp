@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: PostgreSQL
+//
+// Where the verdicts for each listener stand among the grants of its cluster's members. A session
+// is judged by what its listener demanded when it began, so a place stays what it is as long as
+// anybody refers to it, and is given to the next demand only then. Pure; the control thread's.
+#pragma once
+
+#include "config/demand_settings.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace rolegate::proxy
+{
+
+struct seat
+{
+    std::size_t cluster = 0; // its number: no other cluster of this process ever has it
+    std::size_t index = 0;   // in health::member::grants
+};
+
+using seat_ptr = std::shared_ptr<const seat>; // may be dropped on any thread
+
+// Of one cluster.
+class seating
+{
+public:
+    struct demand
+    {
+        std::string listener;
+        config::member_demand wants;
+
+        friend bool operator==(const demand&, const demand&) = default;
+    };
+
+    explicit seating(std::size_t cluster) noexcept : cluster_(cluster) {}
+
+    // The same demand has the same seat.
+    [[nodiscard]] seat_ptr take(const demand& d);
+
+    // By index. Where nobody sits, what was there last.
+    [[nodiscard]] std::vector<demand> demands() const;
+
+    [[nodiscard]] bool empty() const noexcept;
+
+private:
+    struct place
+    {
+        demand what;
+        std::weak_ptr<const seat> taken;
+    };
+
+    std::size_t cluster_;
+    std::vector<place> places_;
+};
+
+} // namespace rolegate::proxy

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: PostgreSQL
+#include "health/inherit.hpp"
+#include "tests/support/topology_builder.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace rolegate;
+using namespace rolegate::support;
+using namespace std::chrono_literals;
+using health::time_point;
+
+namespace
+{
+
+constexpr time_point now{1000h};
+
+health::topology followed()
+{
+    auto t = topology_builder().primary("a").replica("b").build();
+    t.generation = 7;
+    t.highest_timeline = 3;
+    t.system_identifier = "42";
+    t.last_writer = "a";
+    t.confirmed = now;
+    return t;
+}
+
+health::topology fresh()
+{
+    health::topology t;
+    t.cluster = "main";
+    t.began = now;
+    t.stale_after = 3s;
+    return t;
+}
+
+} // namespace
+
+TEST_SUITE_BEGIN("health/inherit");
+
+TEST_CASE("who has seen nothing believes all that is known, by its own settings, with its age")
+{
+    const auto t = inherit(fresh(), followed());
+    CHECK(t.primary()->name == "a");
+    CHECK(t.highest_timeline == 3);
+    CHECK(t.system_identifier == "42");
+    CHECK(t.last_writer == "a");
+    CHECK(t.confirmed == now);
+    CHECK(t.stale_after == 3s);
+    CHECK(t.generation == 8);
+}
+
+TEST_CASE("who has seen the cluster keeps that, and learns its history only")
+{
+    auto heir = topology_builder().primary("b").replica("a").build();
+    heir.generation = 9;
+    heir.last_writer = "b";
+    heir.highest_timeline = 2;
+    const auto t = inherit(heir, followed());
+    CHECK(t.primary()->name == "b");
+    CHECK(t.last_writer == "b");
+    CHECK(t.highest_timeline == 3);
+    CHECK(t.system_identifier == "42");
+    CHECK(t.generation == 10);
+}
+
+TEST_CASE("what was said against a writer meanwhile is not forgotten")
+{
+    auto known = followed();
+    known.last_writer.clear();
+    auto heir = topology_builder()
+                    .add(
+                        "a",
+                        health::member_role::primary,
+                        health::admission::keep,
+                        health::admission::closed
+                    )
+                    .build();
+    heir.last_writer = "a";
+    CHECK(inherit(heir, known).last_writer.empty());
+}
+
+TEST_CASE("nobody takes over before it has seen the cluster itself, or opens less")
+{
+    const auto current = followed();
+    auto heir = followed();
+    CHECK_FALSE(may_take_over(heir, current, now)); // that is what it was told
+    heir.confirmed = now + 1ms;
+    CHECK(may_take_over(heir, current, now));
+    heir.members[0].grants[0].verdict = health::admission::keep;
+    CHECK_FALSE(may_take_over(heir, current, now));
+
+    // What the settings do not name any more is no reason to wait.
+    heir = followed();
+    heir.confirmed = now + 1ms;
+    heir.members.pop_back();
+    CHECK(may_take_over(heir, current, now));
+
+    // More may be open.
+    auto less = current;
+    less.members[0].grants[0].verdict = health::admission::closed;
+    CHECK(may_take_over(heir, less, now));
+}
+
+TEST_CASE("a watch over lag goes on for the demand it was for")
+{
+    std::vector<health::demand> before(2);
+    before[0].listener = "r1";
+    before[1].listener = "r2";
+    auto after = before;
+    after[1].wants.lag_dwell = 1s;
+    auto t = followed();
+    t.members[0].lag_watches = {{true, now}, {true, now}};
+    t = redemanded(t, before, after);
+    CHECK(t.members[0].lag_watches[0].lagging);
+    CHECK_FALSE(t.members[0].lag_watches[1].lagging);
+    CHECK(t.generation == 8);
+}
+
+TEST_SUITE_END();
