@@ -29,6 +29,12 @@ void standing_orders::set_paused(const std::string& listener, bool is_paused, or
         paused.erase(listener);
 }
 
+bool standing_orders::has_member(const std::string& cluster, const std::string& member) const
+{
+    const auto found = members.find(cluster);
+    return found != members.end() && found->second.contains(member);
+}
+
 health::operator_orders standing_orders::orders_of(const std::string& cluster) const
 {
     health::operator_orders out;

@@ -38,6 +38,8 @@ struct standing_orders
     void set_member(const std::string& cluster, const std::string& member, member_order order);
     void set_paused(const std::string& listener, bool paused, ordered_by by);
 
+    [[nodiscard]] bool has_member(const std::string& cluster, const std::string& member) const;
+
     // For the monitor of this cluster, with the reasons that people are told.
     [[nodiscard]] health::operator_orders orders_of(const std::string& cluster) const;
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace rolegate::proxy
@@ -21,7 +22,11 @@ double seconds(const timeval& t)
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
 }
 
-std::optional<std::uint64_t> count_open_fds()
+// A walk over as many costs some tenths of a millisecond.
+constexpr std::uint64_t few_fds = 1000;
+constexpr auto remember_many_for = std::chrono::seconds(10);
+
+std::optional<std::uint64_t> walk_open_fds()
 {
     const auto close = [](DIR* d) { ::closedir(d); };
     const std::unique_ptr<DIR, decltype(close)> open(::opendir("/proc/self/fd"), close);
@@ -32,6 +37,26 @@ std::optional<std::uint64_t> count_open_fds()
         ++entries;
     // ".", ".." and the directory itself.
     return entries > 3 ? entries - 3 : 0;
+}
+
+// Since 6.2 the kernel keeps count, and tells it as the directory's size; before it is 0. A walk
+// over tens of thousands holds up whoever asks: what it has found is good for a while.
+std::optional<std::uint64_t> count_open_fds()
+{
+    struct stat told
+    {
+    };
+    if (::stat("/proc/self/fd", &told) == 0 && told.st_size > 0)
+        return static_cast<std::uint64_t>(told.st_size);
+    thread_local std::optional<std::uint64_t> many;
+    thread_local std::chrono::steady_clock::time_point until{};
+    const auto now = std::chrono::steady_clock::now();
+    if (many && now < until)
+        return many;
+    const auto found = walk_open_fds();
+    many = found && *found > few_fds ? found : std::nullopt;
+    until = now + remember_many_for;
+    return found;
 }
 
 std::optional<std::uint64_t> resident_bytes()

@@ -18,7 +18,8 @@ struct process_usage
     std::optional<double> started; // seconds of the epoch
 };
 
-// Costs a few system calls and one readdir of /proc/self/fd: meant for a scrape.
+// Costs a few system calls: meant for a scrape. Where the kernel does not keep count of open
+// descriptors (before 6.2) and they are many, their number is up to ten seconds old.
 [[nodiscard]] process_usage usage_now();
 
 } // namespace rolegate::proxy

@@ -80,9 +80,9 @@ public:
     [[nodiscard]] bool is_undecided() const noexcept { return phase_ == phase::handshake; }
     [[nodiscard]] const listener_state& listener() const noexcept { return *listener_; }
     [[nodiscard]] const std::string& member() const noexcept { return member_; }
-
     [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
-    [[nodiscard]] session_row describe() const;
+    [[nodiscard]] time_point accepted() const noexcept { return accepted_; }
+    [[nodiscard]] session_row describe(time_point now) const;
 
     // What has passed so far, while the session is not counted as ended yet.
     void add_live_bytes(member_stats& to) const;

@@ -8,14 +8,18 @@
 namespace rolegate::proxy
 {
 
+bool is_older(const session_row& a, const session_row& b)
+{
+    return std::tie(b.age, a.id) < std::tie(a.age, b.id);
+}
+
 void merge(session_list& into, session_list from, std::size_t limit)
 {
     into.total += from.total;
     auto& rows = into.rows;
+    const auto own = static_cast<std::ptrdiff_t>(rows.size());
     std::ranges::move(from.rows, std::back_inserter(rows));
-    const auto older = [](const session_row& a, const session_row& b)
-    { return std::tie(b.age, a.id) < std::tie(a.age, b.id); };
-    std::ranges::sort(rows, older);
+    std::inplace_merge(rows.begin(), rows.begin() + own, rows.end(), is_older);
     if (rows.size() > limit)
         rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(limit), rows.end());
 }

@@ -39,11 +39,14 @@ struct session_row
 
 struct session_list
 {
-    std::size_t total = 0; // that match
-    std::vector<session_row> rows;
+    std::size_t total = 0;         // that match
+    std::vector<session_row> rows; // see is_older()
 };
 
-// The oldest `limit` of both.
+// The oldest first; of those that came in the same millisecond whoever has the smaller number.
+[[nodiscard]] bool is_older(const session_row& a, const session_row& b);
+
+// The oldest `limit` of both, each of which has its oldest first.
 void merge(session_list& into, session_list from, std::size_t limit);
 
 } // namespace rolegate::proxy

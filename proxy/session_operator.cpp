@@ -54,7 +54,7 @@ const char* session::state_text() const noexcept
     return "handshake";
 }
 
-session_row session::describe() const
+session_row session::describe(time_point now) const
 {
     session_row row;
     row.id = id_;
@@ -64,9 +64,7 @@ session_row session::describe() const
     row.user = names_.user();
     row.database = names_.database();
     row.state = state_text();
-    row.age = std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::steady_clock::now() - accepted_
-    );
+    row.age = std::chrono::duration_cast<std::chrono::milliseconds>(now - accepted_);
     row.bytes_in = opening_in_ + (relay_ ? relay_->bytes_in() : 0);
     row.bytes_out = opening_out_ + (relay_ ? relay_->bytes_out() : 0);
     return row;

@@ -63,7 +63,7 @@ public:
     [[nodiscard]] worker_stats stats() const; // a copy, with what live sessions have passed so far
     [[nodiscard]] std::size_t sessions() const;
 
-    // Those that match, at most as many as asked for, and how many there are.
+    // The oldest that match, as many as asked for, and how many there are.
     [[nodiscard]] session_list list(const session_query& q) const;
 
     // Politely. False: no session has this number.

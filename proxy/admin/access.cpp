@@ -51,6 +51,8 @@ bool is_own_page(const request_facts& r)
 
 bool is_probe(std::string_view target)
 {
+    if (asks_for_csv(target))
+        return false;
     const auto path = target.substr(0, target.find('?'));
     return path == "/livez" || path == "/readyz" || path.starts_with("/readyz/");
 }

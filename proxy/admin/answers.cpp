@@ -26,13 +26,19 @@ constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 // Pages that are kept until there is another view.
 constexpr std::size_t most_pages = 32;
 
+// Its page has many names.
+constexpr std::string_view csv_key = "/haproxy.csv";
+
 } // namespace
 
 answers::answers(
-    asio::io_context& control, const config::admin_settings& settings, http_sources from
+    asio::io_context& control,
+    const config::admin_settings& settings,
+    http_sources from,
+    const password_limits& passwords
 )
-    : control_(control), settings_(settings), from_(std::move(from)), users_(settings.users),
-      views_(control, from_.view)
+    : control_(control), settings_(settings), from_(std::move(from)),
+      users_(settings.users, passwords), views_(control, from_.view)
 {
 }
 
@@ -115,11 +121,15 @@ asio::awaitable<response> answers::show(http_question r)
     const bool reads = r.method == "GET" || r.method == "HEAD";
     if (!reads)
         co_return admin::answer(r.method, r.target, *view);
-    const auto found = pages_.find(r.target);
+    // No page of a view depends on the query, but for HAProxy's name of its statistics: a query
+    // that changes every time makes no page anew. Paths that there are not are without number.
+    const auto key = asks_for_csv(r.target) ? std::string(csv_key) : std::string(r.path());
+    const auto found = pages_.find(key);
     if (found != pages_.end())
         co_return found->second;
     auto page = admin::answer(r.method, r.target, *view);
-    pages_[r.target] = page;
+    if (page.status != 404)
+        pages_[key] = page;
     co_return page;
 }
 

@@ -61,7 +61,10 @@ class answers
 {
 public:
     answers(
-        boost::asio::io_context& control, const config::admin_settings& settings, http_sources from
+        boost::asio::io_context& control,
+        const config::admin_settings& settings,
+        http_sources from,
+        const password_limits& passwords
     );
 
     // Other users and rules for requests to come; where they arrive stays.
@@ -80,7 +83,7 @@ private:
     authenticator users_;
     shared_view views_;
     view_ptr shown_;                        // by the pages:
-    std::map<std::string, response> pages_; // by target
+    std::map<std::string, response> pages_; // by path
     std::chrono::steady_clock::time_point next_listing_{};
     bool listing_ = false;
 };

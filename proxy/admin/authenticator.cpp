@@ -3,6 +3,7 @@
 
 #include "proxy/admin/basic_auth.hpp"
 #include "proxy/admin/password.hpp"
+#include "proxy/log.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
@@ -10,6 +11,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -24,20 +26,14 @@ namespace rolegate::proxy::admin
 namespace
 {
 
-using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
-// A page that asks every second makes a hash every tenth time.
-constexpr auto remember_for = 10s;
 constexpr std::size_t most_remembered = 64;
 
-// Passwords tried from one address: more than people mistype, fewer than guess one.
-constexpr double tries_per_second = 1;
-constexpr double tries_at_once = 10;
 constexpr std::size_t most_addresses = 1024;
 
 // A hash takes milliseconds up to half a second.
-constexpr std::size_t most_waiting = 8;
+constexpr long most_waiting = 8;
 
 // What both threads know of a hash that is being made.
 struct question
@@ -51,9 +47,24 @@ struct question
     bool right = false;
 };
 
+// On the thread for hashes, where an exception would be the end of the process.
+bool is_right(const std::string& given, const std::string& kept)
+{
+    try
+    {
+        return is_password(given, kept);
+    }
+    catch (...)
+    {
+        log::internal_error(std::current_exception());
+        return false;
+    }
+}
+
 } // namespace
 
-authenticator::authenticator(user_map users) : users_(std::move(users))
+authenticator::authenticator(user_map users, const password_limits& limits)
+    : users_(std::move(users)), limits_(limits)
 {
     if (RAND_bytes(key_.data(), static_cast<int>(key_.size())) != 1)
         throw std::runtime_error("no random numbers for 'admin.users'");
@@ -85,15 +96,14 @@ asio::awaitable<identity> authenticator::identify(std::string authorization, std
         co_return identity{said->user, 0, ""};
     if (!may_try(from, now))
         co_return identity{"", 429, "too many passwords were tried from there; wait some seconds"};
-    if (waiting_ >= most_waiting)
+    if (waiting_.use_count() > most_waiting)
         co_return identity{"", 503, "too many passwords are being checked; try again"};
 
     const auto found = users_.find(said->user);
     const bool exists = found != users_.end();
     const auto generation = generation_;
-    ++waiting_;
+    const auto place = waiting_;
     const bool right = co_await verify(said->password, exists ? found->second : nobodys_password());
-    --waiting_;
     if (!exists || !right || generation != generation_)
         co_return identity{"", 401, "wrong user or password"};
     remember(mark, now);
@@ -106,7 +116,7 @@ asio::awaitable<bool> authenticator::verify(std::string given, std::string kept)
     const auto asked = std::make_shared<question>(ours);
     const auto work = [asked, ours, given, kept]
     {
-        const bool right = is_password(given, kept);
+        const bool right = is_right(given, kept);
         const auto tell = [asked, right]
         {
             asked->right = right;
@@ -145,7 +155,7 @@ bool authenticator::may_try(const std::string& from, time_point now)
     if (attempts_.size() >= most_addresses && !attempts_.contains(from))
         attempts_.clear();
     const auto [at, added] =
-        attempts_.try_emplace(from, token_bucket(tries_per_second, tries_at_once));
+        attempts_.try_emplace(from, token_bucket(limits_.per_second, limits_.at_once));
     return at->second.take(now);
 }
 
@@ -153,7 +163,7 @@ void authenticator::remember(const digest& d, time_point now)
 {
     std::erase_if(known_, [now](const auto& k) { return now >= k.second; });
     if (known_.size() < most_remembered)
-        known_[d] = now + remember_for;
+        known_[d] = now + limits_.remember_for;
 }
 
 } // namespace rolegate::proxy::admin

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -27,12 +28,21 @@ struct identity
     std::string why;
 };
 
+struct password_limits
+{
+    // Passwords tried from one address: more than people mistype, fewer than guess one.
+    double per_second = 1;
+    double at_once = 10;
+    // A page that asks every second makes a hash every tenth time.
+    std::chrono::milliseconds remember_for{10000};
+};
+
 class authenticator
 {
 public:
     using user_map = std::map<std::string, std::string>; // passwords or hashes by name
 
-    explicit authenticator(user_map users);
+    explicit authenticator(user_map users, const password_limits& limits = {});
     ~authenticator();
     authenticator(const authenticator&) = delete;
     authenticator& operator=(const authenticator&) = delete;
@@ -53,10 +63,12 @@ private:
     void remember(const digest& d, time_point now);
 
     user_map users_;
+    password_limits limits_;
     std::array<unsigned char, 32> key_{}; // of this process: digests mean nothing elsewhere
     std::map<digest, time_point> known_;  // until when
     std::map<std::string, token_bucket> attempts_;
-    std::size_t waiting_ = 0;
+    // Whoever waits for a hash has a copy: a frame may outlive us, and end by an exception.
+    std::shared_ptr<const char> waiting_ = std::make_shared<const char>('\0');
     unsigned generation_ = 0; // of `users_`
     boost::asio::thread_pool pool_{1};
 };

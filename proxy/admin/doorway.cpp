@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <openssl/ssl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -150,6 +151,14 @@ std::shared_ptr<asio::ssl::context> make_tls(const std::optional<config::admin_t
         asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
         asio::ssl::context::no_tlsv1_1 | asio::ssl::context::no_compression
     );
+    // Every connection is a whole handshake: a session that is taken up again would have to be
+    // bound to a context of ours where clients have certificates, and an admin port has few
+    // clients.
+    auto* native = tls->native_handle();
+    ::SSL_CTX_set_options(native, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
+    if (::SSL_CTX_set_num_tickets(native, 0) != 1)
+        throw std::runtime_error("admin.tls: cannot do without tickets");
     use_file("cert", s.cert, [&](error_code& ec) { tls->use_certificate_chain_file(s.cert, ec); });
     use_file(
         "key",

@@ -14,11 +14,12 @@ using health::admission;
 // NOLB is HAProxy's word for a server that keeps its sessions and gets no new ones.
 std::string status_of(const place& p)
 {
-    const std::string_view rule = p.grant.rule;
-    if (p.member.order.state == health::operator_state::maint)
+    const auto ordered = p.member.order.state;
+    if (ordered == health::operator_state::maint)
         return "MAINT";
-    if (p.member.order.state == health::operator_state::drain)
+    if (ordered == health::operator_state::drain)
         return "DRAIN";
+    const std::string_view rule = p.grant.rule;
     if (p.cluster.check && rule != "not-checked" && !p.stale)
         return p.member.state_text; // a count of checks: "UP 1/3"
     if (p.is_open())

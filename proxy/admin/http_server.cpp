@@ -3,6 +3,7 @@
 
 #include "proxy/admin/json.hpp"
 #include "proxy/inherited_sockets.hpp"
+#include "proxy/log.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -124,6 +125,13 @@ asio::awaitable<void> close_politely(any_stream& stream, beast::flat_buffer& buf
     }
 }
 
+// What went wrong with one connection ends neither the others nor the proxy.
+void tell_of(const std::exception_ptr& e)
+{
+    if (e)
+        log::internal_error(e);
+}
+
 std::string_view view_of(beast::string_view s)
 {
     return {s.data(), s.size()};
@@ -148,15 +156,32 @@ struct http_server::connection
         since = std::chrono::steady_clock::now();
     }
 
+    [[nodiscard]] bool
+    may_go(std::chrono::steady_clock::time_point now, const http_limits& limits) const
+    {
+        switch (is)
+        {
+        case stage::waiting:
+            return true;
+        case stage::working:
+            return now - since > limits.exchange;
+        case stage::sending:
+            return now - since > slow_reader;
+        }
+        return false;
+    }
+
+    // Its frame lives on until what it waits for has come, and ends then.
     void drop()
     {
-        is = stage::working; // nobody drops it again
+        dropped = true;
         error_code ignored;
         stream.socket().close(ignored);
     }
 
     any_stream stream;
     stage is = stage::waiting;
+    bool dropped = false;
     std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
 };
 
@@ -167,22 +192,14 @@ http_server::http_server(
     const http_limits& limits
 )
     : control_(control), door_(control, settings), limits_(limits), tls_(make_tls(settings.tls)),
-      answers_(control, settings, std::move(from))
+      answers_(control, settings, std::move(from), limits.passwords)
 {
 }
 
 void http_server::start()
 {
     door_.open_to_all();
-    asio::co_spawn(
-        control_,
-        accept_loop(),
-        [](std::exception_ptr e)
-        {
-            if (e)
-                std::rethrow_exception(e);
-        }
-    );
+    asio::co_spawn(control_, accept_loop(), tell_of);
 }
 
 void http_server::use(const config::admin_settings& settings)
@@ -212,32 +229,36 @@ asio::awaitable<void> http_server::accept_loop()
 {
     while (!stopped_)
     {
-        any_socket socket(control_);
-        const auto [ec] = co_await door_.acceptor().async_accept(socket, nothrow);
-        if (stopped_)
-            co_return;
-        if (ec)
+        bool good = false;
+        try
         {
-            asio::steady_timer pause(control_, accept_pause);
-            co_await pause.async_wait(nothrow);
-            continue;
+            good = co_await accept_one();
         }
-        if (!make_room())
+        catch (...)
+        {
+            log::internal_error(std::current_exception());
+        }
+        if (good || stopped_)
             continue;
-        asio::co_spawn(
-            control_,
-            serve(std::move(socket)),
-            [](std::exception_ptr e)
-            {
-                if (e)
-                    std::rethrow_exception(e);
-            }
-        );
+        asio::steady_timer pause(control_, accept_pause);
+        co_await pause.async_wait(nothrow);
     }
 }
 
-// Whoever has kept us waiting for longest goes, so that many who say nothing keep nobody out.
-// False: all are being answered.
+asio::awaitable<bool> http_server::accept_one()
+{
+    any_socket socket(control_);
+    const auto [ec] = co_await door_.acceptor().async_accept(socket, nothrow);
+    if (ec)
+        co_return false;
+    if (!stopped_ && make_room())
+        asio::co_spawn(control_, serve(std::move(socket)), tell_of);
+    co_return true;
+}
+
+// Whoever has kept us waiting for longest goes, so that many who say nothing keep nobody out; so
+// does whoever has waited for us for so long that he has hardly stayed. False: all are being
+// answered.
 bool http_server::make_room()
 {
     if (connections_.size() < limits_.connections)
@@ -246,8 +267,7 @@ bool http_server::make_room()
     connection* idlest = nullptr;
     for (auto* c : connections_)
     {
-        const bool slow = c->is == connection::stage::sending && now - c->since > slow_reader;
-        if ((slow || c->is == connection::stage::waiting) && (!idlest || c->since < idlest->since))
+        if (c->may_go(now, limits_) && (!idlest || c->since < idlest->since))
             idlest = c;
     }
     if (!idlest)
@@ -337,6 +357,8 @@ asio::awaitable<void> http_server::converse(Stream& stream, connection& c, bool 
         x.head = got.method() == http::verb::head;
         const bool goes_on = got.keep_alive();
         auto page = co_await answers_.answer(std::move(r));
+        if (c.dropped)
+            co_return;
         x.keep_alive = goes_on && !stopped_;
         c.stream.expires_after(limits_.exchange);
         c.enter(connection::stage::sending);

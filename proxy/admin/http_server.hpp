@@ -26,6 +26,7 @@ struct http_limits
     std::uint32_t header_bytes = 8 * 1024;
     std::uint64_t body_bytes = 64 * 1024;
     std::chrono::milliseconds exchange{10000}; // waiting for a request included
+    password_limits passwords{};
 };
 
 // Must outlive the running of `control`: an answer may be under way after stop().
@@ -63,6 +64,7 @@ private:
     struct connection;
 
     boost::asio::awaitable<void> accept_loop();
+    boost::asio::awaitable<bool> accept_one();
     bool make_room();
     boost::asio::awaitable<void> serve(any_socket socket);
     boost::asio::awaitable<void> meet(connection& c);

@@ -68,7 +68,9 @@ void operator_desk::apply()
 response operator_desk::pause(const operation& o)
 {
     const bool is_pause = o.kind == operation::what::pause;
-    if (!means_.clients().pause(o.listener, is_pause))
+    const bool here = means_.clients().pause(o.listener, is_pause);
+    // What stands can be taken back though the listener has gone: it may come back.
+    if (!here && (is_pause || !orders_.paused.contains(o.listener)))
         return no_such_listener(o.listener, means_.clients().names());
     orders_.set_paused(o.listener, is_pause, stamp(o));
     means_.changed(orders_);
@@ -88,9 +90,11 @@ response operator_desk::set_state(const operation& o)
         if (t->cluster == o.cluster)
             before = t;
     }
-    if (!before)
+    const bool takes_back =
+        o.state == health::operator_state::ready && orders_.has_member(o.cluster, o.member);
+    if (!before && !takes_back)
         return no_such("cluster is named", o.cluster, known);
-    if (!before->find(o.member))
+    if (!takes_back && !before->find(o.member))
     {
         known.clear();
         for (const auto& m : before->members)
@@ -99,7 +103,7 @@ response operator_desk::set_state(const operation& o)
     }
 
     auto& clients = means_.clients();
-    const auto had_none = clients.deserted(*before);
+    const auto had_none = before ? clients.deserted(*before) : std::vector<std::string>{};
     orders_.set_member(o.cluster, o.member, {o.state, stamp(o)});
     means_.obey(o.cluster, orders_.orders_of(o.cluster));
     means_.changed(orders_);

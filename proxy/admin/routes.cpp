@@ -159,12 +159,16 @@ response no_such_listener(std::string_view name, const std::vector<std::string>&
     return no_such("listener is named", name, known);
 }
 
+bool asks_for_csv(std::string_view target)
+{
+    return target.substr(0, target.find('?')) == "/haproxy.csv" ||
+           target.find(";csv") != target.npos;
+}
+
 response answer(std::string_view method, std::string_view target, const process_view& view)
 {
     const auto path = target.substr(0, target.find('?'));
-    // Whatever a collector calls HAProxy's page: "/;csv", "/haproxy?stats;csv;norefresh".
-    const bool csv = path == "/haproxy.csv" || target.find(";csv") != target.npos;
-    auto page = csv ? text(haproxy_csv(view)) : find_page(path, view);
+    auto page = asks_for_csv(target) ? text(haproxy_csv(view)) : find_page(path, view);
     if (!page)
         return error(404, "no such path: " + printable(path));
     if (method != "GET" && method != "HEAD")

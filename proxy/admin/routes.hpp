@@ -28,6 +28,10 @@ no_such(const std::string& what, std::string_view name, const std::vector<std::s
 [[nodiscard]] response
 no_such_listener(std::string_view name, const std::vector<std::string>& known);
 
+// HAProxy's statistics, under whatever name a collector has for them: "/;csv",
+// "/haproxy?stats;csv;norefresh". They come before every other page.
+[[nodiscard]] bool asks_for_csv(std::string_view target);
+
 [[nodiscard]] response
 answer(std::string_view method, std::string_view target, const process_view& view);
 

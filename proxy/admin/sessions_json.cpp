@@ -20,8 +20,8 @@ namespace
 
 namespace json = boost::json;
 
-// A row takes some hundred bytes.
-constexpr std::size_t largest_limit = 100'000;
+// A row takes some hundred bytes, and the control thread makes the text of all.
+constexpr std::size_t largest_limit = 10'000;
 
 response error(const std::string& what)
 {

@@ -170,6 +170,38 @@ TEST_SUITE("session: operators")
         silent.close();
     }
 
+    TEST_CASE("the oldest sessions are listed, whatever they do")
+    {
+        const fake_postgres server;
+        auto write = quick_listener();
+        write.name = "write";
+        write.cluster = "main";
+        front_fixture proxy({write}, 1);
+        proxy.believe("main", {{"a", server.port()}});
+        client oldest(proxy.port());
+        oldest.send(startup());
+        REQUIRE(oldest.receive(login_answer().size()) == login_answer());
+        client silent(proxy.port());
+        REQUIRE(run_until([&] { return proxy.list().total == 2; }));
+        client youngest(proxy.port());
+        youngest.send(startup());
+        REQUIRE(youngest.receive(login_answer().size()) == login_answer());
+
+        const auto states = [&](std::size_t limit)
+        {
+            std::vector<std::string> out;
+            for (const auto& row : proxy.list({"", "", limit}).rows)
+                out.emplace_back(row.state);
+            return out;
+        };
+        CHECK(states(1) == std::vector<std::string>{"idle"});
+        CHECK(states(2) == std::vector<std::string>{"idle", "handshake"});
+        CHECK(states(9) == std::vector<std::string>{"idle", "handshake", "idle"});
+        CHECK(proxy.list({"", "", 1}).total == 3);
+        CHECK(proxy.list({"", "", 0}).rows.empty());
+        silent.close();
+    }
+
     TEST_CASE("a session that is killed is told so in PostgreSQL's words, and no other ends")
     {
         const fake_postgres server;

@@ -103,7 +103,17 @@ TEST_CASE("require_user: all leaves only probes open")
     };
     for (const auto* target : {"/livez", "/readyz", "/readyz/write", "/readyz?x"})
         CHECK_FALSE(refuse_reading(reading(target), all));
-    for (const auto* target : {"/", "/metrics", "/api/v1/status", "/readyzz", "/livez/x"})
+    for (const auto* target :
+         {"/",
+          "/metrics",
+          "/api/v1/status",
+          "/readyzz",
+          "/livez/x",
+          "/readyz?;csv",
+          "/livez?;csv",
+          "/readyz/write?stats;csv",
+          "/readyz/;csv",
+          "/livez;csv"})
     {
         CAPTURE(target);
         REQUIRE(refuse_reading(reading(target), all));

@@ -118,12 +118,13 @@ TEST_CASE("sessions are asked for by listener and member, and not without a limi
         query("/api/v1/sessions?listener=write&member=a%2Fb&limit=5") ==
         session_query{"write", "a/b", 5}
     );
+    CHECK(query("/api/v1/sessions?limit=10000").limit == 10'000);
     CHECK_FALSE(find_session_query("GET", "/api/v1/session"));
     CHECK(status("POST", "/api/v1/sessions") == 405);
     for (const auto* target :
          {"/api/v1/sessions?limit=x",
           "/api/v1/sessions?limit=-1",
-          "/api/v1/sessions?limit=100001",
+          "/api/v1/sessions?limit=10001",
           "/api/v1/sessions?lisener=write",
           "/api/v1/sessions?listener=%zz"})
     {
@@ -143,9 +144,9 @@ TEST_CASE("of the sessions of several workers the oldest are shown, and all are 
         row.state = "idle";
         return row;
     };
-    session_list all{4, {with(2, 10), with(4, 30)}};
+    session_list all{4, {with(4, 30), with(2, 10)}};
 
-    merge(all, {3, {with(1, 20), with(3, 40)}}, 3);
+    merge(all, {3, {with(3, 40), with(1, 20)}}, 3);
 
     CHECK(all.total == 7);
     REQUIRE(all.rows.size() == 3);

@@ -183,6 +183,8 @@ TEST_CASE("what is not open any more, and what nobody knows")
     t = sample_topology();
     t.members[0].order.state = health::operator_state::drain;
     t.members[1].order.state = health::operator_state::maint;
+    for (auto* m : {&t.members[0], &t.members[1]})
+        m->grants[0] = {health::admission::keep, "operator", "by an operator"};
     rows = read(sample_view(t));
     CHECK(rows.at({"write", "pg-1"}).at("status") == "DRAIN");
     CHECK(rows.at({"write", "pg-2"}).at("status") == "MAINT");
