@@ -34,7 +34,7 @@ public:
 
     // The members that are to be checked from now on; others are forgotten. `owner` lives as long
     // as a check is under way.
-    void follow(const topology& t, const std::shared_ptr<const void>& owner);
+    void follow(const topology& t, const std::shared_ptr<const void>& owner = {});
 
     void stop();
 

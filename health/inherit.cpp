@@ -14,6 +14,18 @@ bool is_open(const member& m, std::size_t listener) noexcept
     return listener < m.grants.size() && m.grants[listener].verdict == admission::open;
 }
 
+// The heir would write to a member of which the other one knows better: it has been told since
+// then that the lock is not that member's, or that another primary has taken its place.
+bool opens_a_closed_one(const topology& heir, const topology& current, time_point since) noexcept
+{
+    const auto* writer = heir.primary();
+    const auto* known = writer ? current.find(writer->name) : nullptr;
+    const bool knows =
+        current.confirmed && *current.confirmed > since &&
+        (current.kind != cluster_kind::patroni || current.lock.what != lock_belief::kind::unknown);
+    return known && knows && known->write.verdict == admission::closed;
+}
+
 } // namespace
 
 topology inherit(const topology& heir, const topology& known)
@@ -45,6 +57,11 @@ topology inherit(const topology& heir, const topology& known)
 bool may_take_over(const topology& heir, const topology& current, time_point since) noexcept
 {
     if (!heir.confirmed || *heir.confirmed <= since)
+        return false;
+    // Who watches the DCS sees a change before who asks over REST.
+    if (current.dcs.connected && !heir.dcs.source.empty() && !heir.dcs.connected)
+        return false;
+    if (opens_a_closed_one(heir, current, since))
         return false;
     for (const auto& m : current.members)
     {

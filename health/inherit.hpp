@@ -7,6 +7,7 @@
 #include "health/demands.hpp"
 #include "health/topology.hpp"
 
+#include <algorithm>
 #include <vector>
 
 namespace rolegate::health
@@ -17,8 +18,23 @@ namespace rolegate::health
 // timeline, or of another system, can be opened. Newer than both.
 [[nodiscard]] topology inherit(const topology& heir, const topology& known);
 
+// The same for one that has evidence of its own, by which it judges anew: a primary that was open
+// by that may be one of an old timeline by the history.
+template <class Decide>
+[[nodiscard]] topology inherit_and_judge(const topology& heir, const topology& known, Decide decide)
+{
+    const auto t = inherit(heir, known);
+    if (!heir.confirmed)
+        return t; // nothing to judge by
+    topology judged = decide(t);
+    judged.generation = std::max(judged.generation, t.generation);
+    judged.cause = t.cause;
+    return judged;
+}
+
 // Nobody is worse off when `heir` judges from now on: it has seen the cluster itself since then,
-// and whoever is open now, and configured still, is open by it, too.
+// whoever is open now, and configured still, is open by it, too, and it writes to nobody who is
+// known to have lost the role.
 [[nodiscard]] bool
 may_take_over(const topology& heir, const topology& current, time_point since) noexcept;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "health/sql_probe.hpp"
 
+#include "config/utf8.hpp"
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -353,16 +354,17 @@ void sql_probe::disconnect() noexcept
     connection_.reset();
 }
 
-// libpq's words in one line.
+// libpq's words in one line. Before it knows us, a server speaks in an encoding of its own.
 std::string sql_probe::complaint() const
 {
+    constexpr std::size_t most = 500;
     std::string text = connection_ ? PQerrorMessage(connection_.get()) : "out of memory";
     for (auto& c : text)
         if (c == '\n' || c == '\t')
             c = ' ';
     while (!text.empty() && text.back() == ' ')
         text.pop_back();
-    return text.empty() ? "no answer" : text;
+    return text.empty() ? "no answer" : config::readable(text, most);
 }
 
 } // namespace rolegate::health

@@ -5,6 +5,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <optional>
 #include <utility>
 
 namespace rolegate::health
@@ -28,6 +29,7 @@ private:
 public:
     const monitor_ptr monitor;
     time_point appointed{};
+    std::optional<time_point> first_seen; // the cluster, by its own eyes
 };
 
 succession::succession(
@@ -62,17 +64,24 @@ void succession::hint(const std::string& member, life_sign seen)
 void succession::obey(const operator_orders& orders)
 {
     orders_ = orders;
-    current_->monitor->obey(orders);
-    if (next_)
-        next_->monitor->obey(orders);
+    tell_both([&orders](cluster_monitor& m) { m.obey(orders); });
 }
 
 void succession::set_demands(const std::vector<demand>& demands)
 {
     demands_ = demands;
-    current_->monitor->set_demands(demands);
+    tell_both([&demands](cluster_monitor& m) { m.set_demands(demands); });
+}
+
+// Neither takes over from the other while only one of them has been told.
+void succession::tell_both(const std::function<void(cluster_monitor&)>& tell)
+{
+    telling_ = true;
+    tell(*current_->monitor);
     if (next_)
-        next_->monitor->set_demands(demands);
+        tell(*next_->monitor);
+    telling_ = false;
+    consider(clock::now());
 }
 
 const topology_ptr& succession::believed() const noexcept
@@ -108,12 +117,13 @@ void succession::hear(const heir& from, const topology_ptr& t, bool changed)
 
 void succession::consider(time_point now)
 {
-    if (!next_)
+    if (!next_ || telling_)
         return;
     const auto& heirs = *next_->monitor->believed();
     const auto since = next_->appointed;
-    const bool has_seen = heirs.confirmed && *heirs.confirmed > since;
-    const bool waited = has_seen && now - since >= patience;
+    if (!next_->first_seen && heirs.confirmed && *heirs.confirmed > since)
+        next_->first_seen = now;
+    const bool waited = next_->first_seen && now - *next_->first_seen >= patience;
     if (!waited && !may_take_over(heirs, *believed(), since))
         return;
     auto old = std::exchange(current_, std::move(next_));

@@ -9,6 +9,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -54,6 +55,7 @@ public:
 private:
     void hear(const heir& from, const topology_ptr& t, bool changed);
     void consider(time_point now);
+    void tell_both(const std::function<void(cluster_monitor&)>& tell);
     void retire(std::shared_ptr<heir> who);
 
     boost::asio::io_context& control_;
@@ -63,6 +65,7 @@ private:
     std::shared_ptr<heir> current_;
     std::shared_ptr<heir> next_;
     bool started_ = false;
+    bool telling_ = false;
 };
 
 } // namespace rolegate::health

@@ -73,12 +73,13 @@ reload_report configuration::attempt(const applier& apply)
     if (!r.problems.empty())
         return r;
     auto next = config::without_restart(read.value, settings_);
+    const auto changes = config::diff(settings_, read.value); // what may throw comes first
     r.problems = apply(next);
     if (!r.problems.empty())
         return r;
-    for (const auto& c : config::diff(settings_, read.value))
-        (c.needs_restart ? r.waiting : r.changes).push_back(c.text);
     settings_ = std::move(next);
+    for (const auto& c : changes)
+        (c.needs_restart ? r.waiting : r.changes).push_back(c.text);
     return r;
 }
 

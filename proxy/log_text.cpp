@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/log_text.hpp"
 
+#include "config/utf8.hpp"
+
 #include <algorithm>
 
 namespace rolegate::proxy::log
@@ -14,44 +16,6 @@ constexpr char hex[] = "0123456789abcdef";
 unsigned char byte_at(std::string_view text, std::size_t at)
 {
     return static_cast<unsigned char>(text[at]);
-}
-
-// Length of the UTF-8 character that begins here, as RFC 3629 has it; 0: there is none, because of
-// a stray byte, a form that is too long, a surrogate, or the end.
-std::size_t character_length(std::string_view text)
-{
-    const auto first = byte_at(text, 0);
-    if (first < 0x80)
-        return 1;
-    std::size_t length = 0;
-    unsigned char least = 0x80; // of the second byte
-    unsigned char most = 0xbf;
-    if (first >= 0xc2 && first <= 0xdf)
-        length = 2;
-    else if (first >= 0xe0 && first <= 0xef)
-    {
-        length = 3;
-        least = first == 0xe0 ? 0xa0 : least;
-        most = first == 0xed ? 0x9f : most;
-    }
-    else if (first >= 0xf0 && first <= 0xf4)
-    {
-        length = 4;
-        least = first == 0xf0 ? 0x90 : least;
-        most = first == 0xf4 ? 0x8f : most;
-    }
-    if (length == 0 || text.size() < length || byte_at(text, 1) < least || byte_at(text, 1) > most)
-        return 0;
-    for (std::size_t i = 2; i < length; ++i)
-        if ((byte_at(text, i) & 0xc0) != 0x80)
-            return 0;
-    return length;
-}
-
-// U+0080 to U+009F: to some terminals they are what ESC and a letter are.
-bool is_c1_control(std::string_view character)
-{
-    return character.size() == 2 && byte_at(character, 0) == 0xc2 && byte_at(character, 1) < 0xa0;
 }
 
 bool is_control(unsigned char byte)
@@ -78,10 +42,10 @@ bool plain(std::string_view text)
     constexpr std::string_view special = " \"'=\\";
     while (!text.empty())
     {
-        const auto n = character_length(text);
+        const auto n = config::utf8_length(text);
         if (n == 0 ||
             (n == 1 && (is_control(byte_at(text, 0)) || special.find(text[0]) != special.npos)) ||
-            is_c1_control(text.substr(0, n)))
+            config::is_c1_control(text.substr(0, n)))
             return false;
         text.remove_prefix(n);
     }
@@ -108,9 +72,9 @@ void append_quoted(std::string& out, std::string_view text, std::size_t limit)
     out += '"';
     while (!shown.empty())
     {
-        const auto n = character_length(shown);
+        const auto n = config::utf8_length(shown);
         const auto character = shown.substr(0, std::max<std::size_t>(n, 1));
-        if (n == 0 || is_control(byte_at(shown, 0)) || is_c1_control(character))
+        if (n == 0 || is_control(byte_at(shown, 0)) || config::is_c1_control(character))
             append_hex(out, "\\x", character);
         else if (character == "\"" || character == "\\")
             (out += '\\') += character;
@@ -128,11 +92,11 @@ void append_json(std::string& out, std::string_view text, std::size_t limit)
     out += '"';
     while (!shown.empty())
     {
-        const auto n = character_length(shown);
+        const auto n = config::utf8_length(shown);
         const auto character = shown.substr(0, std::max<std::size_t>(n, 1));
         if (n == 0)
             append_hex(out, "\\\\x", character);
-        else if (is_c1_control(character))
+        else if (config::is_c1_control(character))
             append_hex(out, "\\u00", character.substr(1));
         else if (is_control(byte_at(shown, 0)))
             append_hex(out, "\\u00", character);

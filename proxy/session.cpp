@@ -123,8 +123,8 @@ asio::awaitable<bool> session::establish()
             co_await forward_cancel();
             co_return false;
         }
-        if (!find_listener())
-            co_return fail(errc::no_match);
+        if (const auto why = find_listener(); why != errc::none)
+            co_return fail(why);
         if (step == handshake::next::startup)
             co_return co_await start_up();
         if (step == handshake::next::opaque)

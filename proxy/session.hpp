@@ -71,13 +71,13 @@ public:
 
     void end(errc why); // now, whatever is under way
     void kill();        // with the message that is on its way: an operator wants it
-
     // Its first packet has been awaited for long enough: somebody else gets the place, at once.
     void give_up_handshake();
 
     // Which of the worker's lists it is in: that of those which wait for something, or relay.
     bool waits = true;
 
+    [[nodiscard]] bool is_undecided() const noexcept { return phase_ == phase::handshake; }
     [[nodiscard]] const listener_state& listener() const noexcept { return *listener_; }
     [[nodiscard]] const std::string& member() const noexcept { return member_; }
 
@@ -119,7 +119,7 @@ private:
     awaitable<bool> secure_client();
     awaitable<bool> read_packet();
     awaitable<void> forward_cancel();
-    bool find_listener();
+    errc find_listener();
     void move_to(listener_state& l) noexcept;
     void take_new_settings();
     [[nodiscard]] bool settles_encryption() const noexcept;

@@ -250,15 +250,18 @@ bool session::settles_encryption() const noexcept
     return ends_tls() || !listener_->taker_of_all();
 }
 
-// Whoever cannot be read, or not yet, goes to the one that takes everybody.
-bool session::find_listener()
+// Whoever cannot be read, or not yet, goes to the one that takes everybody; not to one that was
+// removed from the configuration meanwhile.
+errc session::find_listener()
 {
     const auto& hands = opening_->hands;
     auto* l = hands.step() == handshake::next::startup ? listener_->taker_of(hands.packet())
                                                        : listener_->taker_of_all();
-    if (l && l != listener_.get())
+    if (!l)
+        return errc::no_match;
+    if (l != listener_.get())
         move_to(*l);
-    return l;
+    return worker_.current(l->id) ? errc::none : errc::removed;
 }
 
 // The server of the one that took everybody may have been asked for encryption, and said no.

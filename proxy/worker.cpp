@@ -103,7 +103,7 @@ void worker::start_session(unique_fd client, listener_ptr l, const peer& from)
     started.start();
     if (shutting_down_)
         started.leave_when_idle(errc::shutting_down, std::nullopt);
-    else if (!current(started.listener().id)) // removed while the client was on its way
+    else if (!is_wanted(started)) // removed while the client was on its way
         drain(started);
 }
 

@@ -134,6 +134,7 @@ private:
     void adopt(std::size_t cluster, health::topology_ptr t);
     void adopt_listeners(std::vector<listener_ptr> listeners);
     [[nodiscard]] std::vector<listener_ptr> all_listeners() const;
+    [[nodiscard]] bool is_wanted(const session& s) const;
     void drain(session& s);
     void sweep();
     void tell_stale(session::time_point now);

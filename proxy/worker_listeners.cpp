@@ -26,13 +26,21 @@ void worker::adopt_listeners(std::vector<listener_ptr> listeners)
     std::erase_if(replaced_, [](const auto& l) { return l.expired(); });
     const auto leave = [this](session& s)
     {
-        if (!current(s.listener().id))
+        if (!is_wanted(s))
             drain(s);
     };
     for_each_session(waiting_, leave);
     for_each_session(relaying_, leave);
     for (const auto& l : all_listeners())
         l->door.wake_head(); // there may be more places now, or others
+}
+
+// Before its first packet says which of those that share the bind takes it, one of them will do.
+bool worker::is_wanted(const session& s) const
+{
+    const auto is_current = [this](const listener_state* l) { return current(l->id) != nullptr; };
+    return s.is_undecided() ? std::ranges::any_of(s.listener().sharing, is_current)
+                            : is_current(&s.listener());
 }
 
 // Its listener is gone: it may finish what it is at.

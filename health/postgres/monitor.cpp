@@ -126,7 +126,11 @@ void monitor::set_demands(std::vector<demand> demands)
 
 void monitor::inherit(const topology& known)
 {
-    believed_ = std::make_shared<const topology>(health::inherit(*believed_, known));
+    believed_ = std::make_shared<const topology>(inherit_and_judge(
+        *believed_,
+        known,
+        [this](const topology& t) { return decide(seen_, policy_, t, clock::now()); }
+    ));
 }
 
 void monitor::obey(const operator_orders& orders)

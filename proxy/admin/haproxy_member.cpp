@@ -15,9 +15,9 @@ using health::admission;
 std::string status_of(const place& p)
 {
     const std::string_view rule = p.grant.rule;
-    if (rule == "maint")
+    if (p.member.order.state == health::operator_state::maint)
         return "MAINT";
-    if (rule == "drain")
+    if (p.member.order.state == health::operator_state::drain)
         return "DRAIN";
     if (p.cluster.check && rule != "not-checked" && !p.stale)
         return p.member.state_text; // a count of checks: "UP 1/3"

@@ -23,7 +23,7 @@ SETTINGS = ("config/settings.hpp", "config/*_settings.hpp", "config/places.hpp")
 
 # No I/O, no clock, no threads: tested in milliseconds and fuzzed.
 PURE = (
-    *SETTINGS, "config/units.*",
+    *SETTINGS, "config/units.*", "config/utf8.*",
     "health/address.*", "health/check_count.*", "health/check_report.*", "health/decide.*", "health/demands.*", "health/doubt.*", "health/facts.*", "health/lag.*", "health/progress.*",
     "health/heard.*", "health/lock.*", "health/dcs/guard.*", "health/schedule.*", "health/topology.*",
     "health/member.*", "health/evidence.*", "health/scene.*", "health/writer.*", "health/reader.*",
@@ -42,7 +42,7 @@ PURE = (
 OURS = (
     *((settings, SETTINGS) for settings in SETTINGS),
     ("config/*", ("config/*",)),
-    ("health/*", ("health/*", *SETTINGS, "config/units.hpp")),
+    ("health/*", ("health/*", *SETTINGS, "config/units.hpp", "config/utf8.hpp")),
     ("proxy/pgwire/*", ("proxy/pgwire/*",)),
     ("proxy/admin/basic_auth.*", ("proxy/*", "health/dcs/base64.hpp")),
     ("proxy/cli/client.*", ("proxy/*", "health/http_connection.hpp", "config/*")),

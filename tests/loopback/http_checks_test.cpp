@@ -113,13 +113,14 @@ TEST_SUITE("monitor: checks over HTTP")
         recorder seen;
         int changes = 0;
         health::http_checks checks(control, settings, reports, seen, [&] { ++changes; });
+        const auto life = std::make_shared<const int>(); // of whoever has the checks
         health::topology t;
         auto& m = t.members.emplace_back();
         m.name = "a";
         m.host = "127.0.0.1";
         m.port = checked.port();
 
-        checks.follow(t);
+        checks.follow(t, life);
         REQUIRE(run_until(
             [&]
             {
@@ -132,7 +133,7 @@ TEST_SUITE("monitor: checks over HTTP")
         CHECK_FALSE(control.stopped());
 
         t.members.clear();
-        checks.follow(t);
+        checks.follow(t, life);
         CHECK(reports.empty());
         const auto known = seen.checks().size();
         // Nothing is left to do, and nobody is told of what was under way.

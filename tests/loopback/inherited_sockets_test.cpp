@@ -84,19 +84,6 @@ bool is_open(int fd)
     return ::fcntl(fd, F_GETFD) >= 0;
 }
 
-int connect_error(std::uint16_t port)
-{
-    try
-    {
-        const client c(port);
-        return 0;
-    }
-    catch (const std::system_error& e)
-    {
-        return e.code().value();
-    }
-}
-
 } // namespace
 
 TEST_SUITE("inherited sockets")
@@ -173,7 +160,9 @@ TEST_SUITE("inherited sockets")
         const given_socket given;
         boost::asio::io_context control(1);
         {
-            proxy::admin::http_server admin(control, given.bind(), {}, {});
+            config::admin_settings settings;
+            settings.bind = given.bind();
+            proxy::admin::http_server admin(control, settings, {});
             CHECK(admin.bound() == "127.0.0.1:" + std::to_string(given.port()));
             CHECK(admin.shared().fd == given.fd());
             const unique_fd of_another(::dup(given.fd()));

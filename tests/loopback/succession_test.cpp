@@ -94,6 +94,16 @@ public:
             }
         );
     }
+    void obey(const health::operator_orders& orders)
+    {
+        ask(
+            [&orders](auto& s)
+            {
+                s.obey(orders);
+                return true;
+            }
+        );
+    }
     [[nodiscard]] bool pending()
     {
         return ask([](auto& s) { return s.pending(); });
@@ -182,6 +192,44 @@ TEST_SUITE("succession")
         CHECK(t->find("a")->grants[0].verdict == health::admission::open);
         CHECK(t->find("a")->grants[2].verdict == health::admission::open);
         CHECK(s.told.gaps() == 0);
+    }
+
+    TEST_CASE("an order by which the new one can take over is heard by it as well")
+    {
+        fake_cluster cluster(2);
+        auto settings = following({&cluster["a"], &cluster["b"]});
+        running_succession s(settings);
+        const auto is_open = [&](const char* name)
+        {
+            const auto t = s.told.seen.latest();
+            const auto* m = t ? t->find(name) : nullptr;
+            return m && m->grants.size() == 2 &&
+                   (m->grants[0].verdict == health::admission::open ||
+                    m->grants[1].verdict == health::admission::open);
+        };
+        REQUIRE(run_until([&] { return is_open("a") && is_open("b"); }));
+
+        // By the new settings nobody is open.
+        fake_patroni checked;
+        checked.answer("/ready", reply::json("{}", 503));
+        auto& check = settings.check.emplace();
+        check.inter = 20ms;
+        check.timeout = scaled(2000ms);
+        check.http = config::http_check_settings{"GET", "/ready", checked.port(), 0};
+        s.use(settings);
+        REQUIRE(s.pending());
+        health::operator_orders orders;
+        orders["a"] = {health::operator_state::drain, "by a test"};
+        orders["b"] = {health::operator_state::drain, "by a test"};
+        s.obey(orders);
+
+        CHECK(run_until([&] { return !s.pending(); }));
+        const auto t = s.told.seen.latest();
+        for (const char* name : {"a", "b"})
+        {
+            REQUIRE(t->find(name));
+            CHECK(t->find(name)->order.state == health::operator_state::drain);
+        }
     }
 
     TEST_CASE("nothing of those that were replaced is left")

@@ -181,8 +181,8 @@ TEST_CASE("what is not open any more, and what nobody knows")
     CHECK(rows.at({"write", "BACKEND"}).at("act") == "0");
 
     t = sample_topology();
-    t.members[0].grants[0].rule = "drain";
-    t.members[1].grants[0].rule = "maint";
+    t.members[0].order.state = health::operator_state::drain;
+    t.members[1].order.state = health::operator_state::maint;
     rows = read(sample_view(t));
     CHECK(rows.at({"write", "pg-1"}).at("status") == "DRAIN");
     CHECK(rows.at({"write", "pg-2"}).at("status") == "MAINT");

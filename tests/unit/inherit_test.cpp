@@ -102,6 +102,57 @@ TEST_CASE("nobody takes over before it has seen the cluster itself, or opens les
     CHECK(may_take_over(heir, less, now));
 }
 
+TEST_CASE("nobody takes over who would write to a member that is known to have lost the lock")
+{
+    auto current = followed();
+    current.confirmed = now + 2ms;
+    current.members[0].write.verdict = health::admission::closed;
+    current.members[0].grants[0].verdict = health::admission::closed;
+    current.lock.what = health::lock_belief::kind::none;
+    auto heir = followed();
+    heir.confirmed = now + 1ms;
+    CHECK_FALSE(may_take_over(heir, current, now));
+    // What is not known is no reason, nor what was known before the heir began.
+    current.lock.what = health::lock_belief::kind::unknown;
+    CHECK(may_take_over(heir, current, now));
+    current.lock.what = health::lock_belief::kind::none;
+    current.confirmed = now;
+    CHECK(may_take_over(heir, current, now));
+}
+
+TEST_CASE("nobody takes over who does not watch the DCS yet, from one who does")
+{
+    auto current = followed();
+    current.dcs.source = "etcd3";
+    current.dcs.connected = true;
+    auto heir = current;
+    heir.confirmed = now + 1ms;
+    heir.dcs.connected = false;
+    CHECK_FALSE(may_take_over(heir, current, now));
+    heir.dcs.source = ""; // it is not to watch any
+    CHECK(may_take_over(heir, current, now));
+}
+
+TEST_CASE("who has evidence of its own judges it anew by what was known")
+{
+    const auto known = followed();
+    auto heir = followed();
+    heir.highest_timeline = 2;
+    const auto close_all = [&](const health::topology& t)
+    {
+        CHECK(t.highest_timeline == 3);
+        auto judged = t;
+        judged.generation = 0;
+        judged.members[0].write.verdict = health::admission::closed;
+        return judged;
+    };
+    const auto t = inherit_and_judge(heir, known, close_all);
+    CHECK_FALSE(t.primary());
+    CHECK(t.generation == 8);
+    CHECK(t.cause == "the configuration has changed");
+    CHECK(inherit_and_judge(fresh(), known, close_all).primary()); // it has none
+}
+
 TEST_CASE("a watch over lag goes on for the demand it was for")
 {
     std::vector<health::demand> before(2);
