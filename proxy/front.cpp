@@ -195,7 +195,8 @@ asio::awaitable<std::size_t> front::sessions_left()
     std::size_t left = 0;
     for (auto& w : workers_)
         left += co_await ask(*w, count);
-    co_return left;
+    // One may be on its way from the worker that has accepted it to another.
+    co_return std::max(left, process_.clients.load());
 }
 
 asio::awaitable<worker_stats> front::stats()

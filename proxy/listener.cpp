@@ -75,7 +75,8 @@ void listener::end(std::shared_ptr<listener> which)
     home.loop().post(
         [which = std::move(which)]
         {
-            which->close();
+            which->stopped_ = true;
+            which->socket_.close_for_good();
             which->home_.release(*which);
         }
     );

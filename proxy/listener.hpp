@@ -44,7 +44,8 @@ public:
     // The same when another process has it as well and accepts from now on.
     void leave_to_others();
 
-    // As stop(), and it is told of nothing any more.
+    // As stop(), and it is told of nothing any more. Clients who wait in its queue are turned away,
+    // also when another process keeps the socket.
     static void end(std::shared_ptr<listener> which);
 
     const std::string address; // as it was asked for: its port may be 0

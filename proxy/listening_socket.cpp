@@ -222,6 +222,13 @@ void listening_socket::close() noexcept
     fd_.reset();
 }
 
+void listening_socket::close_for_good() noexcept
+{
+    if (!unix_) // of a unix socket the file goes; that of a socket unit could not come back
+        ::shutdown(fd_.get(), SHUT_RD);
+    close();
+}
+
 void listening_socket::leave_to_others() noexcept
 {
     removes_file_ = false;

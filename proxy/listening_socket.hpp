@@ -74,6 +74,10 @@ public:
 
     void close() noexcept;
 
+    // The same for one that nobody is to find any more: whoever else keeps it, the service manager
+    // say, keeps one that refuses connects. Its address may be bound again.
+    void close_for_good() noexcept;
+
     // The same for one that another process has as well: what it needs stays.
     void leave_to_others() noexcept;
 

@@ -111,7 +111,8 @@ public:
         return repeats_.note(what, level, at_most, std::chrono::steady_clock::now());
     }
 
-    void flush()
+    // What has been kept back so far, in the form that it was noted in.
+    void tell_repeats()
     {
         tell(
             [this]
@@ -120,6 +121,11 @@ public:
                 return repeats_.all();
             }()
         );
+    }
+
+    void flush()
+    {
+        tell_repeats();
         writer_.flush(flush_limit);
     }
 
@@ -181,7 +187,10 @@ void write(std::string line, log_level level)
 void init(log_level level, config::log_format format, config::session_log sessions)
 {
     least = level;
-    current_form = form_of(format);
+    const auto next = form_of(format);
+    if (auto* s = running.load(); s && next != current_form)
+        s->tell_repeats();
+    current_form = next;
     sessions_told = sessions;
     start();
 }

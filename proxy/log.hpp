@@ -28,6 +28,15 @@ void init(
 // Waits until what has been said is written, a second at most: at the end of the process.
 void flush();
 
+// However a scope ends, what was said last is written.
+struct last_lines
+{
+    last_lines() = default;
+    last_lines(const last_lines&) = delete;
+    last_lines& operator=(const last_lines&) = delete;
+    ~last_lines() { flush(); }
+};
+
 // Lines that found no room, since the process began.
 [[nodiscard]] std::uint64_t dropped();
 

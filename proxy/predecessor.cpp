@@ -6,7 +6,9 @@
 #include "proxy/successor.hpp"
 
 #include <array>
+#include <cerrno>
 #include <sys/socket.h>
+#include <utility>
 
 namespace rolegate::proxy
 {
@@ -49,14 +51,52 @@ std::optional<predecessor> predecessor::find(boost::asio::io_context& control)
     return p;
 }
 
-void predecessor::tell(std::string line)
+void predecessor::tell(std::string_view line)
 {
-    if (!word_.is_open())
-        return;
-    line += '\n';
-    // It reads all the time: if there is no room, it hangs.
+    (unsent_ += line) += '\n';
+    send();
+}
+
+void predecessor::tell_orders(std::string line)
+{
+    orders_ = std::move(line) + '\n';
+    send();
+}
+
+// It reads all the time, but not all at once. Half a line is never given up: the next would be
+// read as its end.
+void predecessor::send()
+{
     constexpr int how = MSG_NOSIGNAL | MSG_DONTWAIT;
-    static_cast<void>(::send(word_.native_handle(), line.data(), line.size(), how));
+    while (word_.is_open() && !waits_)
+    {
+        if (unsent_.empty())
+            unsent_.swap(orders_);
+        if (unsent_.empty())
+            return;
+        const auto n = ::send(word_.native_handle(), unsent_.data(), unsent_.size(), how);
+        if (n >= 0)
+            unsent_.erase(0, static_cast<std::size_t>(n));
+        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+            wait_for_room();
+        else if (errno != EINTR)
+            return; // it has ended, and await_end() finds out
+    }
+}
+
+void predecessor::wait_for_room()
+{
+    waits_ = true;
+    word_.async_wait(
+        boost::asio::socket_base::wait_write,
+        [this](const boost::system::error_code& stopped)
+        {
+            if (stopped)
+                return;
+            waits_ = false;
+            send();
+        }
+    );
 }
 
 // It says nothing: what can be read is the end.

@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace rolegate::proxy
 {
@@ -21,17 +22,27 @@ public:
 
     [[nodiscard]] const handed_over& left() const noexcept { return left_; }
 
-    // A line, see successor.hpp; it may have ended long ago.
-    void tell(std::string line);
+    // A line, see successor.hpp; it may have ended long ago. What finds no room is sent later.
+    void tell(std::string_view line);
 
-    // With its end ends the way to it. Its place must not change any more.
+    // The same, of orders: only the newest wait for room.
+    void tell_orders(std::string line);
+
+    // With its end ends the way to it. Its place must not change any more, from the first tell()
+    // on.
     void await_end();
 
 private:
     explicit predecessor(boost::asio::io_context& control) : word_(control) {}
 
+    void send();
+    void wait_for_room();
+
     handed_over left_;
     boost::asio::local::stream_protocol::socket word_;
+    std::string unsent_; // lines, of the first perhaps only the rest
+    std::string orders_; // a line behind them
+    bool waits_ = false; // for room
 };
 
 } // namespace rolegate::proxy

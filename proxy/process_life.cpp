@@ -4,6 +4,7 @@
 #include "proxy/inherited_sockets.hpp"
 #include "proxy/log.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -44,7 +45,8 @@ process_life::process_life(boost::asio::io_context& control, owner& whose)
            [this] { return owner_.sockets(); },
            [this] { return to_hand_over(); },
            [this](pid_t successor) { leave(successor); },
-           [this](standing_orders orders) { owner_.obey(std::move(orders)); }}
+           [this](standing_orders orders) { owner_.obey(std::move(orders)); },
+           [this] { successor_died(); }}
       )
 {
 }
@@ -54,6 +56,7 @@ void process_life::start()
     unused_ = inherited().close_rest();
     if (!predecessor_)
         return open();
+    waits_ = true;
     owner_.obey(predecessor_->left().orders);
     first_views_.expires_after(first_view_limit);
     first_views_.async_wait(
@@ -75,11 +78,13 @@ void process_life::open()
 {
     if (std::exchange(open_, true) || stopping_)
         return;
+    waits_ = false;
     first_views_.cancel();
     owner_.open();
     if (predecessor_)
     {
         log::line(log_level::info, "taken_over").add("predecessor", predecessor_->left().pid);
+        remove_left_files();
         predecessor_->tell(accepting);
         predecessor_->await_end();
     }
@@ -92,7 +97,34 @@ void process_life::open()
 void process_life::pass_on(const standing_orders& orders)
 {
     if (predecessor_ && open_)
-        predecessor_->tell(to_json(orders));
+        predecessor_->tell_orders(to_json(orders));
+}
+
+// Of sockets that are not bound any more: no process would.
+void process_life::remove_left_files()
+{
+    const auto ours = owner_.sockets();
+    for (const auto& file : predecessor_->left().socket_files)
+        if (std::ranges::find(ours, file, &shared_socket::file) == ours.end())
+            ::unlink(file.c_str());
+}
+
+// --- the service manager -----------------------------------------------------------------------
+
+// While somebody else is its main process it hears nothing of us.
+void process_life::reload_begins()
+{
+    if (open_)
+        notify_.reload_begins();
+}
+
+void process_life::reload_ends(bool changed)
+{
+    if (!open_)
+        return;
+    notify_.reload_ends();
+    if (changed)
+        notify_.keep(owner_.sockets(), {});
 }
 
 // --- the next one ------------------------------------------------------------------------------
@@ -100,7 +132,11 @@ void process_life::pass_on(const standing_orders& orders)
 void process_life::upgrade()
 {
     if (open_ && !stopping_)
-        upgrade_.begin();
+        return upgrade_.begin();
+    log::line(log_level::warning, "upgrade_refused")
+        .text(
+            "text", stopping_ ? "the proxy is shutting down" : "it has not taken over itself yet"
+        );
 }
 
 void process_life::leave(pid_t successor)
@@ -110,7 +146,17 @@ void process_life::leave(pid_t successor)
     log::line(log_level::info, "handed_over").add("successor", successor);
     notify_.replaced_by(successor);
     report_.stop();
+    if (predecessor_)
+        predecessor_->tell(handed_on);
     owner_.leave();
+}
+
+void process_life::successor_died()
+{
+    if (stopping_)
+        return;
+    notify_.takes_back();
+    owner_.successor_died();
 }
 
 handed_over process_life::to_hand_over()
@@ -127,7 +173,8 @@ handed_over process_life::to_hand_over()
 void process_life::stop()
 {
     stopping_ = true;
-    notify_.stopping();
+    if (open_ || !predecessor_)
+        notify_.stopping();
     upgrade_.give_up();
 }
 

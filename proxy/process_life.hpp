@@ -32,6 +32,7 @@ public:
         [[nodiscard]] virtual const standing_orders& orders() const = 0;
         [[nodiscard]] virtual std::string status(std::size_t sessions) const = 0;
         virtual void obey(standing_orders orders) = 0; // and pass them on
+        virtual void successor_died() = 0;             // after leave(): it is over
 
     protected:
         ~owner() = default;
@@ -46,19 +47,25 @@ public:
 
     [[nodiscard]] bool is_open() const noexcept { return open_; }
 
-    void reload_begins() { notify_.reload_begins(); }
-    void reload_ends() { notify_.reload_ends(); }
+    // Somebody takes over but does not accept yet, we or a successor: until then neither may
+    // change, for the other would not know.
+    [[nodiscard]] bool upgrading() const noexcept { return waits_ || upgrade_.under_way(); }
+
+    void reload_begins();
+    void reload_ends(bool changed);
 
     // Sessions and held clients of the process before are an operator's as well.
     void pass_on(const standing_orders& orders);
 
     void upgrade(); // SIGUSR2
     void stop();    // nobody takes over any more
-    void reap() noexcept { upgrade_.reap(); }
+    void reap() { upgrade_.reap(); }
 
 private:
     void open();
     void leave(pid_t successor);
+    void successor_died();
+    void remove_left_files();
     [[nodiscard]] handed_over to_hand_over();
 
     owner& owner_;
@@ -68,6 +75,7 @@ private:
     service_report report_;
     proxy::upgrade upgrade_;
     std::vector<std::string> unused_; // names of what was inherited for nothing
+    bool waits_ = false;              // for a first view of each cluster
     bool open_ = false;
     bool stopping_ = false;
 };

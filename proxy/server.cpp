@@ -14,11 +14,11 @@
 #include "proxy/log.hpp"
 #include "proxy/process_life.hpp"
 #include "proxy/service_status.hpp"
+#include "proxy/signals.hpp"
 #include "proxy/worker_observer.hpp"
 #include "rolegate_version.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
@@ -56,6 +56,7 @@ private:
     void leave() override;
     asio::awaitable<std::size_t> sessions_left() override { return front_.sessions_left(); }
     std::vector<shared_socket> sockets() override;
+    void successor_died() override;
     std::unique_ptr<standstill> stand_still() override { return front_.stand_still(); }
     const standing_orders& orders() const override { return desk_.orders(); }
     std::string status(std::size_t sessions) const override;
@@ -75,7 +76,7 @@ private:
 
     configuration config_;
     asio::io_context control_{1};
-    asio::signal_set signals_{control_, SIGTERM, SIGINT, SIGQUIT};
+    signals signals_{control_};
     asio::steady_timer retire_timer_{control_};
     process_life life_{control_, *this};
     last_sessions last_;
@@ -88,6 +89,7 @@ private:
     bool shutting_down_ = false;
     bool started_ = false;
     bool left_ = false; // to another process
+    int exit_code_ = 0;
 };
 
 server::server(const config::settings& settings, configuration::source again)
@@ -120,7 +122,7 @@ reload_report server::reload()
 {
     life_.reload_begins();
     auto report = config_.reload([this](const auto& next) { return apply(next); });
-    life_.reload_ends();
+    life_.reload_ends(report.problems.empty());
     return report;
 }
 
@@ -132,6 +134,8 @@ std::vector<std::string> server::apply(const config::settings& next)
         return {"the proxy is shutting down"};
     if (left_)
         return {"another process has taken over; this one only waits for its last sessions"};
+    if (life_.upgrading())
+        return {"an upgrade is under way; reload again when it is over"};
     auto clusters = clusters_.prepare(next.clusters);
     auto listeners = front_.prepare(next, clusters.names);
     auto problems = std::move(clusters.problems);
@@ -181,8 +185,6 @@ asio::awaitable<void> server::retire()
 
 int server::run()
 {
-    signals_.add(SIGHUP);
-    signals_.add(SIGUSR2);
     await_signal();
     clusters_.start();
     asio::co_spawn(
@@ -199,7 +201,7 @@ int server::run()
     control_.run();
     stop();
     log::line(log_level::info, "stopped");
-    return 0;
+    return exit_code_;
 }
 
 void server::open()
@@ -265,7 +267,10 @@ void server::on_signal(int number)
 {
     log::line(log_level::info, "signal").add("number", number);
     if (number == SIGQUIT)
+    {
+        life_.stop();
         return control_.stop();
+    }
     if (number == SIGHUP)
     {
         reload();
@@ -302,6 +307,13 @@ void server::leave()
     admin_.leave_to_others();
     front_.leave_to_others();
     last_.start();
+}
+
+// Only a service manager can help now: it starts us anew when we fail.
+void server::successor_died()
+{
+    exit_code_ = 1;
+    last_.cut();
 }
 
 std::vector<shared_socket> server::sockets()
@@ -351,25 +363,18 @@ admin::operator_desk::means server::means()
         [this](const std::string& cluster, const health::operator_orders& orders)
         { clusters_.obey(cluster, orders); },
         [this](const standing_orders& orders) { life_.pass_on(orders); },
-        [this] { return reload(); }};
+        [this] { return reload(); },
+        [this] { return life_.upgrading(); }};
 }
-
-// However the server ends, what it has said last is written.
-struct last_lines
-{
-    last_lines() = default;
-    last_lines(const last_lines&) = delete;
-    last_lines& operator=(const last_lines&) = delete;
-    ~last_lines() { log::flush(); }
-};
 
 } // namespace
 
 int run_server(const config::settings& settings, std::function<config::load_result()> again)
 {
     log::init(settings.level, settings.format, settings.sessions);
-    const last_lines kept;
+    const log::last_lines kept;
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGCHLD, SIG_DFL); // else nobody could wait for a successor
     raise_descriptor_limit();
     try
     {

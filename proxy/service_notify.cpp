@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <cstdlib>
 #include <ctime>
+#include <set>
 #include <utility>
 
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 namespace rolegate::proxy
 {
@@ -86,7 +88,15 @@ void service_notify::stopping()
 void service_notify::replaced_by(pid_t successor)
 {
     send("MAINPID=" + std::to_string(successor));
-    heard_ = false;
+    replaced_ = std::exchange(heard_, false);
+}
+
+void service_notify::takes_back()
+{
+    if (!std::exchange(replaced_, false))
+        return;
+    heard_ = true;
+    send("MAINPID=" + std::to_string(::getpid()));
 }
 
 void service_notify::keep(
@@ -95,12 +105,24 @@ void service_notify::keep(
 {
     if (!heard_)
         return;
-    for (const auto& name : stale)
+    if (!kept_)
+    {
+        kept_.emplace();
+        for (const auto& s : sockets)
+            if (s.inherited && s.file.empty())
+                kept_->emplace(s.fd, s.name);
+    }
+    std::set<std::string> gone(stale.begin(), stale.end());
+    for (const auto& [fd, name] : *kept_)
+        if (std::ranges::find(sockets, fd, &shared_socket::fd) == sockets.end())
+            gone.insert(name);
+    for (const auto& name : gone)
         send("FDSTOREREMOVE=1\nFDNAME=" + name);
+    // A name may stand for several: those that stay are kept anew.
+    std::erase_if(*kept_, [&gone](const auto& each) { return gone.contains(each.second); });
     for (const auto& s : sockets)
     {
-        const bool kept = s.inherited && std::ranges::find(stale, s.name) == stale.end();
-        if (kept || !s.file.empty())
+        if (!s.file.empty() || !kept_->emplace(s.fd, s.name).second)
             continue;
         // Without FDPOLL=0 the manager drops a socket that refuses connects for a while.
         const auto what = "FDSTORE=1\nFDPOLL=0\nFDNAME=" + s.name;

@@ -7,6 +7,7 @@
 #include "proxy/shared_socket.hpp"
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,10 +43,15 @@ public:
     // It speaks from now on, and we are silent.
     void replaced_by(pid_t successor);
 
+    // It has died: we speak again.
+    void takes_back();
+
     // Listening sockets that are to outlive us, where the unit has room for them
     // (FileDescriptorStoreMax): the next start gets them back with LISTEN_FDS. Unix sockets are
     // left out, for we remove their files, and inherited ones, for it has them. What was kept under
-    // one of the names in `stale` is dropped first.
+    // one of the names in `stale` is dropped first, and what is not among `sockets` any more. To be
+    // called after each change: descriptors are told apart by their numbers, and those of one
+    // change are made before others are closed.
     void keep(const std::vector<shared_socket>& sockets, const std::vector<std::string>& stale);
 
 private:
@@ -54,6 +60,8 @@ private:
     bool heard_ = false;
     std::optional<std::chrono::microseconds> watchdog_;
     std::string status_; // sent last
+    bool replaced_ = false;
+    std::optional<std::map<int, std::string>> kept_; // by descriptor, under which name
 };
 
 } // namespace rolegate::proxy

@@ -114,10 +114,11 @@ hold::turn session::take_place(time_point now)
     const auto choose = [&](const hold::room& room)
     {
         const auto member = l.members.choose(room, *t, now, who);
-        if (!member.empty())
-            l.traffic.chose(
-                member, room.sessions(member) + 1, l.door.sessions() + 1, l.door.held(), now
-            );
+        if (member.empty())
+            return member;
+        // The client itself is in the queue until it goes in.
+        const auto others = l.door.held() - (visit_.waits() ? 1U : 0U);
+        l.traffic.chose(member, room.sessions(member) + 1, l.door.sessions() + 1, others, now);
         return member;
     };
     return visit_.enter(std::cref(choose)); // a copy would be allocated for every session

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/successor.hpp"
 
+#include "proxy/log.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -149,13 +152,6 @@ pid_t start(const command_line& how, inheritance what)
     return pid;
 }
 
-std::string text_of_end(int status)
-{
-    if (WIFSIGNALED(status))
-        return std::string("it was ended by signal ") + std::to_string(WTERMSIG(status));
-    return "it ended with exit code " + std::to_string(WEXITSTATUS(status));
-}
-
 } // namespace
 
 successor::successor(
@@ -190,10 +186,21 @@ void successor::kill() noexcept
         ::kill(pid_, SIGKILL);
 }
 
-void successor::reap() noexcept
+bool successor::reap() noexcept
 {
-    if (!ended_ && ::waitpid(pid_, &status_, WNOHANG) == pid_)
-        ended_ = true;
+    if (ended_)
+        return false;
+    // Somebody may have waited for it before us: then nobody knows how it ended.
+    const auto found = ::waitpid(pid_, &status_, WNOHANG);
+    ended_ = found == pid_ || (found < 0 && errno == ECHILD);
+    return ended_;
+}
+
+std::string successor::last_words() const
+{
+    if (WIFSIGNALED(status_))
+        return std::string("it was ended by signal ") + std::to_string(WTERMSIG(status_));
+    return "it ended with exit code " + std::to_string(WEXITSTATUS(status_));
 }
 
 asio::awaitable<std::string> successor::accepts()
@@ -202,7 +209,7 @@ asio::awaitable<std::string> successor::accepts()
     timer_.async_wait(
         [this](const boost::system::error_code& stopped)
         {
-            if (stopped)
+            if (stopped || accepted_) // it may have been due already when it was cancelled
                 return;
             in_time_ = false;
             boost::system::error_code ignored;
@@ -210,8 +217,9 @@ asio::awaitable<std::string> successor::accepts()
         }
     );
     const auto said = co_await line();
+    accepted_ = said == accepting;
     timer_.cancel();
-    if (said == accepting)
+    if (accepted_)
         co_return "";
     auto why = co_await end();
     co_return why;
@@ -222,6 +230,10 @@ asio::awaitable<std::string> successor::line()
 {
     auto buffer = asio::dynamic_buffer(read_, longest_line);
     const auto [ec, n] = co_await asio::async_read_until(word_, buffer, '\n', nothrow);
+    if (ec && ec != asio::error::eof && ec != asio::error::operation_aborted)
+        log::line(config::log_level::warning, "successor_unheard")
+            .add("successor", pid_)
+            .text("error", ec == asio::error::not_found ? "a line is too long" : ec.message());
     if (ec)
         co_return "";
     auto text = read_.substr(0, n - 1);
@@ -244,7 +256,7 @@ asio::awaitable<std::string> successor::end()
             kill();
         }
     }
-    co_return killed ? "it did not accept in time" : text_of_end(status_);
+    co_return killed ? "it did not accept in time" : last_words();
 }
 
 } // namespace rolegate::proxy

@@ -25,8 +25,11 @@ namespace rolegate::proxy
 inline constexpr const char* state_name = "rolegate-state"; // a file: see handed_over
 inline constexpr const char* word_name = "rolegate-word";   // what it writes there we read
 
-// The first line it writes; each one after that is an order of an operator.
+// The first line it writes; those after that are orders of operators.
 inline constexpr const char* accepting = "accepting";
+
+// Among those: it has left everything to a successor of its own.
+inline constexpr const char* handed_on = "handed_on";
 
 class successor
 {
@@ -54,8 +57,13 @@ public:
     // It must not take over any more.
     void kill() noexcept;
 
-    // Afterwards it may have ended: nothing is left of it in the system's tables. Cheap.
-    void reap() noexcept;
+    // Afterwards it may have ended: nothing is left of it in the system's tables. Cheap. True: it
+    // has just done so.
+    bool reap() noexcept;
+
+    // How it ended, and whether by itself and with exit code 0.
+    [[nodiscard]] std::string last_words() const;
+    [[nodiscard]] bool ended_well() const noexcept { return ended_ && status_ == 0; }
 
 private:
     [[nodiscard]] boost::asio::awaitable<std::string> line();
@@ -68,6 +76,7 @@ private:
     int status_ = 0; // of its end
     bool ended_ = false;
     bool in_time_ = true;
+    bool accepted_ = false;
 };
 
 } // namespace rolegate::proxy

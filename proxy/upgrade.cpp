@@ -79,21 +79,27 @@ boost::asio::awaitable<void> upgrade::follow_successor()
         const auto order = co_await successor_->order();
         if (order.empty())
             co_return;
-        if (auto orders = standing_orders_from(order))
+        if (order == handed_on)
+            handed_on_ = true;
+        else if (auto orders = standing_orders_from(order))
             steps_.obey(*std::move(orders));
     }
 }
 
 void upgrade::give_up() noexcept
 {
-    if (successor_ && !done_)
+    if (under_way())
         successor_->kill();
 }
 
-void upgrade::reap() noexcept
+void upgrade::reap()
 {
-    if (successor_ && done_)
-        successor_->reap();
+    if (!successor_ || !done_ || !successor_->reap() || successor_->ended_well() || handed_on_)
+        return;
+    log::line(log_level::error, "successor_died")
+        .add("successor", successor_->pid())
+        .text("error", successor_->last_words());
+    steps_.died();
 }
 
 } // namespace rolegate::proxy

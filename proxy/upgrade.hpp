@@ -26,10 +26,17 @@ public:
         std::function<handed_over()> state;
         std::function<void(pid_t)> leave;          // it accepts
         std::function<void(standing_orders)> obey; // what operators have ordered there
+        std::function<void()> died; // it accepted, and has crashed: nobody serves clients
     };
 
     // Remembers how the process was started.
     upgrade(boost::asio::io_context& control, steps s);
+    ~upgrade() { give_up(); }
+    upgrade(const upgrade&) = delete;
+    upgrade& operator=(const upgrade&) = delete;
+
+    // What is changed here now the successor would not know.
+    [[nodiscard]] bool under_way() const noexcept { return successor_ && !done_; }
 
     // What goes wrong is said in the log.
     void begin();
@@ -38,7 +45,7 @@ public:
     void give_up() noexcept;
 
     // Now and then.
-    void reap() noexcept;
+    void reap();
 
 private:
     boost::asio::awaitable<void> follow_successor();
@@ -48,6 +55,7 @@ private:
     const command_line command_ = own_command_line();
     std::optional<successor> successor_;
     bool done_ = false;
+    bool handed_on_ = false; // its end is its own successor's affair
 };
 
 } // namespace rolegate::proxy

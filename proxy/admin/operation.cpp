@@ -139,6 +139,11 @@ response done(const operation& o, const std::vector<std::string>& warnings)
     return {200, "application/json", json::serialize(said) + "\n"};
 }
 
+response upgrade_under_way()
+{
+    return error(409, "an upgrade is under way: try again in some seconds");
+}
+
 response reload_answer(const reload_report& r)
 {
     return {r.problems.empty() ? 200 : 422, "application/json", reload_json(r)};

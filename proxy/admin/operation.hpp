@@ -45,6 +45,9 @@ struct operation
 // {"cluster": ..., "member": ..., "state": ..., "warnings": [...]} and the like.
 [[nodiscard]] response done(const operation& o, const std::vector<std::string>& warnings = {});
 
+// 409: nobody may change what another process is about to take over.
+[[nodiscard]] response upgrade_under_way();
+
 // 200 with what has changed, or 422 with everything that is wrong.
 [[nodiscard]] response reload_answer(const reload_report& r);
 

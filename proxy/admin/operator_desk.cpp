@@ -25,6 +25,9 @@ std::string who_of(const operation& o)
 
 asio::awaitable<response> operator_desk::operate(operation o)
 {
+    const bool stands = o.kind != operation::what::reload && o.kind != operation::what::kill;
+    if (stands && means_.upgrading())
+        co_return upgrade_under_way();
     switch (o.kind)
     {
     case operation::what::pause:

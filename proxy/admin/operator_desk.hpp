@@ -33,6 +33,7 @@ public:
         std::function<void(const std::string& cluster, const health::operator_orders&)> obey;
         std::function<void(const standing_orders&)> changed; // for whoever else is bound by them
         std::function<reload_report()> reload;
+        std::function<bool()> upgrading; // whoever takes over would not know of an order
     };
 
     explicit operator_desk(means m) : means_(std::move(m)) {}

@@ -362,6 +362,23 @@ def test_under_a_service_manager(cluster, make_rolegate, directory):
             each.close()
 
 
+def test_a_successor_that_crashes(cluster, make_rolegate, directory):
+    """While the old process drains it is the manager's again, and fails, so that the service is started afresh."""
+    proxy = make_rolegate([node.rest for node in cluster.nodes], write=PATIENT, process=LONG)
+    with Manager(directory, proxy) as manager:
+        manager.start()
+        manager.wait_for("READY=1")
+        generations = Generations(proxy)
+        first = RawClient(proxy.host, proxy.write_port)
+        generations.upgrade()
+        manager.wait_for(f"MAINPID={generations.pid}")
+        generations.order(signal.SIGKILL)
+        manager.wait_for(f"MAINPID={generations.pids[0]}")
+        assert proxy.child.wait(20) == 1
+        assert generations.said(r"event=successor_died successor=(\d+)") == [str(generations.pid)]
+        first.socket.close()
+
+
 def waits_at(port):
     """Somebody has connected whom nobody has accepted."""
     with open("/proc/net/tcp") as file:

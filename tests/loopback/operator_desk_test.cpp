@@ -87,7 +87,8 @@ public:
          [this](const std::string& cluster, const health::operator_orders& orders)
          { obeyed[cluster] = orders; },
          [this](const proxy::standing_orders& orders) { told = orders; },
-         [] { return proxy::reload_report{}; }}};
+         [] { return proxy::reload_report{}; },
+         [] { return false; }}};
 };
 
 } // namespace

@@ -204,6 +204,24 @@ TEST_SUITE("reload: listeners")
         CHECK(stays.works());
     }
 
+    TEST_CASE("a socket that somebody else has too: removed it refuses, left to others it does not")
+    {
+        front_fixture proxy({named("write"), named("gone")});
+        std::vector<proxy::unique_fd> others;
+        for (const auto& s : proxy.front().sockets())
+            others.emplace_back(::dup(s.fd));
+        const auto stays = proxy.port(0);
+        const auto gone = proxy.port(1);
+        auto next = proxy.settings();
+        next.listeners.pop_back();
+        REQUIRE(proxy.reload(next).empty());
+        CHECK(run_until([gone] { return connect_error(gone) == ECONNREFUSED; }));
+
+        proxy.front().leave_to_others();
+        static_cast<void>(proxy.stats(0)); // each worker has done so
+        CHECK(connect_error(stays) == 0);
+    }
+
     TEST_CASE("sessions of a listener that is removed lose their member with its role")
     {
         fake_postgres server;

@@ -73,6 +73,11 @@ TEST_SUITE("service manager")
         CHECK(manager.heard() == words{"MAINPID=4711"});
         CHECK_FALSE(n.is_heard());
         CHECK_FALSE(n.watchdog());
+
+        n.takes_back(); // its successor has died
+        n.takes_back();
+        CHECK(manager.heard() == words{"MAINPID=" + std::to_string(::getpid())});
+        CHECK(n.is_heard());
     }
 
     TEST_CASE("a watchdog that is meant for another process is none of ours")
@@ -91,10 +96,11 @@ TEST_SUITE("service manager")
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
         const proxy::unique_fd one(pair[0]);
         const proxy::unique_fd other(pair[1]);
+        const proxy::unique_fd third(::dup(pair[0]));
         n.keep(
             {{"write", one.get(), "", false},
-             {"read", one.get(), "", true},
-             {"local", one.get(), "/run/s", false},
+             {"read", third.get(), "", true},
+             {"local", third.get(), "/run/s", false},
              {"twice", other.get(), "", true}},
             {"gone", "twice"}
         );
@@ -107,6 +113,40 @@ TEST_SUITE("service manager")
                 "FDSTORE=1\nFDPOLL=0\nFDNAME=twice"}
         );
         CHECK(manager.kept().size() == 2);
+    }
+
+    TEST_CASE("it keeps what a reload has bound, and nothing that a reload has removed")
+    {
+        service_manager manager;
+        service_notify n;
+        int fds[4];
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds + 2) == 0);
+        const proxy::unique_fd all[] = {
+            proxy::unique_fd(fds[0]),
+            proxy::unique_fd(fds[1]),
+            proxy::unique_fd(fds[2]),
+            proxy::unique_fd(fds[3])};
+        const auto named = [&fds](const char* name, int which) {
+            return proxy::shared_socket{name, fds[which], "", which == 0};
+        };
+        n.keep({named("write", 0), named("read", 1), named("read", 2)}, {});
+        CHECK(manager.heard().size() == 2);
+
+        n.keep({named("write", 0), named("read", 1), named("read", 2)}, {});
+        CHECK(manager.heard().empty());
+        n.keep({named("renamed", 0), named("read", 1), named("new", 3)}, {});
+        CHECK(
+            manager.heard() ==
+            words{
+                "FDSTOREREMOVE=1\nFDNAME=read",
+                "FDSTORE=1\nFDPOLL=0\nFDNAME=read",
+                "FDSTORE=1\nFDPOLL=0\nFDNAME=new"}
+        );
+        n.keep({named("read", 1)}, {});
+        CHECK(
+            manager.heard() == words{"FDSTOREREMOVE=1\nFDNAME=new", "FDSTOREREMOVE=1\nFDNAME=write"}
+        );
     }
 
     TEST_CASE("without one nothing is said and nothing asked")

@@ -4,6 +4,7 @@
 #include "proxy/successor.hpp"
 
 #include "proxy/last_sessions.hpp"
+#include "tests/support/captured_log.hpp"
 #include "tests/support/proxy_fixture.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -112,6 +113,56 @@ TEST_SUITE("successor")
         successor s(control, shell("exec sleep 3600"), {}, "");
         s.kill();
         CHECK(answer_of(control, s.accepts()) == "it was ended by signal 9");
+    }
+
+    TEST_CASE("how one that accepted has ended is told once")
+    {
+        asio::io_context control(1);
+        const char* end = "kill -9 $$";
+        bool well = false;
+        std::string words = "it was ended by signal 9";
+        SUBCASE("by a signal") {}
+        SUBCASE("with an error")
+        {
+            end = "exit 4";
+            words = "it ended with exit code 4";
+        }
+        SUBCASE("as it should")
+        {
+            end = "exit 0";
+            well = true;
+            words = "it ended with exit code 0";
+        }
+        successor s(control, shell("echo accepting >&4; exec 4>&-; " + std::string(end)), {}, "");
+        REQUIRE(answer_of(control, s.accepts()) == "");
+        CHECK(answer_of(control, s.order()) == "");
+        CHECK(run_until([&] { return s.reap(); }));
+        CHECK_FALSE(s.reap());
+        CHECK(s.ended_well() == well);
+        CHECK(s.last_words() == words);
+    }
+
+    TEST_CASE("where the kernel buries children itself the end is noticed all the same")
+    {
+        asio::io_context control(1);
+        const auto before = std::signal(SIGCHLD, SIG_IGN);
+        successor s(control, shell("exit 3"), {}, "");
+        CHECK(answer_of(control, s.accepts()) == "it ended with exit code 0"); // nobody knows
+        std::signal(SIGCHLD, before);
+    }
+
+    TEST_CASE("a line that is too long is no order, and that is said")
+    {
+        const captured_log log;
+        asio::io_context control(1);
+        successor s(
+            control, shell("echo accepting >&4; head -c 200000 /dev/zero >&4; sleep 3600"), {}, ""
+        );
+        REQUIRE(answer_of(control, s.accepts()) == "");
+        CHECK(answer_of(control, s.order()) == "");
+        CHECK(log.count("event=successor_unheard") == 1);
+        s.kill();
+        CHECK(run_until([&] { return s.reap(); }));
     }
 
     TEST_CASE("a program that is not there")

@@ -57,6 +57,13 @@ TEST_CASE("an operation is named by its path")
     }
 }
 
+TEST_CASE("during an upgrade an order is refused, to be tried again")
+{
+    const auto r = upgrade_under_way();
+    CHECK(r.status == 409);
+    CHECK(r.body.find("an upgrade is under way: try again in some seconds") != r.body.npos);
+}
+
 TEST_CASE("the body says which state a member is to have")
 {
     auto o = *find_operation("/api/v1/members/main/pg-1/state");

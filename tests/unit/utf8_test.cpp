@@ -36,7 +36,13 @@ TEST_SUITE("UTF-8")
     TEST_CASE("text of others in one line")
     {
         CHECK(readable("FATAL: base \xc3\xa9", 100) == "FATAL: base \xc3\xa9");
-        CHECK(readable("\xe9chou\xe9", 100) == "?chou?"); // Latin-1
+        CHECK(
+            readable(
+                "\xe9"
+                "chou\xe9",
+                100
+            ) == "?chou?"
+        ); // Latin-1
         CHECK(readable("a\nb\x1b[2J\x7f", 100) == "a?b?[2J?");
         CHECK(readable("\xc2\x9b", 100) == "?");  // CSI
         CHECK(readable("ab\xc3\xa9", 3) == "ab"); // not through a character
