@@ -83,6 +83,7 @@ def test_only_sessions_that_went_wrong(cluster, make_rolegate):
     start(cluster, proxy)
     with session(cluster, proxy, proxy.write_port) as connection:
         ask(connection, "SELECT 1")
+    wait_until("the good one has gone", lambda: proxy.status()["listeners"]["write"]["sessions"] == 0, 20)
     with socket.create_connection((proxy.host, proxy.write_port)) as bad:
         bad.sendall(b"GET / HTTP/1.1\r\n\r\n")
         wait_until("the bad one is told", lambda: events(proxy, "session_end"), 20)

@@ -10,7 +10,7 @@ import threading
 import yaml
 
 import modes
-from clients import PATIENT, RawSession, ask, session, where, write_row
+from clients import PATIENT, RawSession, ask, session, where
 from demo import processes
 from demo.processes import wait_until
 from demo.rolegate import binary
@@ -153,7 +153,8 @@ def test_pause_needs_the_right_password(cluster, make_rolegate):
     assert command(rolegate, "pause", "write", url=right)[0] == 0
     assert rolegate.status()["listeners"]["write"]["paused"] is True
     assert command(rolegate, "resume", "write", url=right)[0] == 0
-    write_row(cluster, rolegate, 54001)
+    with session(cluster, rolegate, rolegate.write_port) as connection:
+        assert ask(connection, "SELECT 1") == [(1,)]
     assert command(rolegate, "set-member", f"main/{cluster.leader().name}", "drain", url=right)[0] == 0
     assert rolegate.member(cluster.leader().name)["reason"].startswith("drained by dba at ")
     assert "event=paused listener=write by=dba" in rolegate.log_text()

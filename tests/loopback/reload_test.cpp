@@ -117,6 +117,7 @@ TEST_SUITE("reload: listeners")
                 i % 2 == 0 ? config::listener_role::primary : config::listener_role::any;
             next.listeners[0].lag_dwell = std::chrono::milliseconds(i);
             REQUIRE(proxy.reload(next).empty());
+            static_cast<void>(proxy.stats(0)); // every worker has answered, and so has adopted it
         }
         CHECK(old.works());
         // Seats of demands that nobody has any more are given away.

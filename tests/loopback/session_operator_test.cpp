@@ -224,7 +224,8 @@ TEST_SUITE("session: operators")
         check_told(first, "terminating connection due to administrator command");
         CHECK(in_transaction(second));
         CHECK(run_until([&] { return proxy.stats(0).members["a"].ended["KD"] == 1; }));
-        CHECK_FALSE(proxy.kill(id));
+        first.close();
+        CHECK(run_until([&] { return !proxy.kill(id); })); // it has gone
     }
 
     TEST_CASE("one that is held can be killed, and one that has said nothing")

@@ -8,6 +8,7 @@
 #include "tests/support/proxy_fixture.hpp"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_future.hpp>
 #include <doctest/doctest.h>
 
@@ -52,6 +53,7 @@ TEST_SUITE("successor")
     TEST_CASE("it finds the sockets, the state and a way to answer, and nothing else of ours")
     {
         asio::io_context control(1);
+        const asio::steady_timer loop(control); // what the loop itself needs is open from here on
         const auto before = open_descriptors();
         {
             const proxy::unique_fd a(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
@@ -168,6 +170,7 @@ TEST_SUITE("successor")
     TEST_CASE("a program that is not there")
     {
         asio::io_context control(1);
+        const asio::steady_timer loop(control); // what the loop itself needs is open from here on
         const auto before = open_descriptors();
         CHECK_THROWS_WITH_AS(
             successor(control, {"/nowhere/rolegate", {"rolegate"}}, {}, ""),
