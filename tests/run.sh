@@ -9,7 +9,7 @@
 # asan      unit, replay, loopback under ASan and UBSan   tsan      loopback under TSan
 # fuzz      each fuzz target for FUZZ_SECONDS (5)         package   the .deb, its service, manual, completion and schema
 #
-# CI=true makes warnings errors. ROLEGATE_TEST_TIMEOUT_SCALE stretches every limit of the tests (1; of cluster 2).
+# CI=true makes warnings errors. ROLEGATE_TEST_TIMEOUT_SCALE stretches every limit of the tests (1; of cluster 3).
 # The last line is always "N passed, N failed".
 set -uo pipefail
 
@@ -158,7 +158,7 @@ cluster_begin() {
     setsid bash -c '
         half() { # NUMBER PREFIX
             local code
-            ROLEGATE_TEST_TIMEOUT_SCALE=${ROLEGATE_TEST_TIMEOUT_SCALE:-2} ROLEGATE_TEST_PREFIX=$2 timeout --foreground \
+            ROLEGATE_TEST_TIMEOUT_SCALE=${ROLEGATE_TEST_TIMEOUT_SCALE:-3} ROLEGATE_TEST_PREFIX=$2 timeout --foreground \
                 --kill-after=60 2400 /usr/bin/python3 -m pytest -p no:cacheprovider -v -rfEP --tb=short --durations=8 \
                 --half "$1" tests/cluster > "$0.$1" 2>&1
             code=$?
