@@ -36,7 +36,8 @@ def test_commands(rolegate):
 
 def test_options_of_each_command(rolegate):
     assert complete(rolegate, "rolegate run --pat") == ["--patroni", "--patroni-config"]
-    assert complete(rolegate, "rolegate status --") == ["--help", "--admin", "--json", "--watch"]
+    options = ["--help", "--admin", "--ca", "--insecure", "--password-file", "--json", "--watch"]
+    assert complete(rolegate, "rolegate status --") == options
     assert "--version" in complete(rolegate, "rolegate -")
 
 
