@@ -16,6 +16,16 @@ bool tells_replication_state(const member_word& w)
     return version_of(w.patroni_version) > std::array{3, 0, 3};
 }
 
+// Without a primary nobody streams, and with a new one the others begin anew: Patroni's /replica is
+// 200 for them all the while.
+bool should_stream(const scene& s, const topology& now_believed, const member& m)
+{
+    const auto* leader = s.word_of(s.lock.holder);
+    if (!leader || leader->state != member_state::running)
+        return false;
+    return !s.was_open_for_reads(m.name) || !has_time_to_follow(now_believed, s.now);
+}
+
 grant read_by_word(
     const scene& s, const topology& now_believed, const member& m, const member_word& w
 )
@@ -35,11 +45,14 @@ grant read_by_word(
         return {admission::closed, "other-system", "it belongs to another cluster"};
     if (w.noloadbalance)
         return {admission::keep, "noloadbalance", "tagged noloadbalance"};
-    if (!w.replication_state.empty() && w.replication_state != "streaming")
+    const bool streams = w.replication_state.empty() ? !tells_replication_state(w)
+                                                     : w.replication_state == "streaming";
+    if (!streams && should_stream(s, now_believed, m))
         return {
-            admission::keep, "not-streaming", "its replication is " + quoted(w.replication_state)};
-    if (w.replication_state.empty() && tells_replication_state(w))
-        return {admission::keep, "not-streaming", "it receives nothing from the primary"};
+            admission::keep,
+            "not-streaming",
+            w.replication_state.empty() ? "it receives nothing from the primary"
+                                        : "its replication is " + quoted(w.replication_state)};
     return {admission::open, "running-replica", "is a running replica"};
 }
 
@@ -69,6 +82,8 @@ grant read_by_listing(const scene& s, const member& m, const listed_member* list
     // Its key lives on for a ttl after its Patroni died; a primary that fell silent is no replica.
     if (said->word && said->word->role == member_role::primary)
         return {admission::keep, "silent", "was a primary when last heard"};
+    if (s.doubted(m.name))
+        return {admission::keep, "silent", "does not answer, and has refused clients"};
     return {
         admission::open,
         "listed-replica",

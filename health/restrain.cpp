@@ -56,6 +56,11 @@ void close_unreachable(grant& g, const member& m)
                        : "its host name '" + m.host + "' has no address"};
 }
 
+bool has_time_to_follow(const topology& now_believed, time_point now) noexcept
+{
+    return now - now_believed.timeline_since <= follow_grace;
+}
+
 grant follows_timeline(
     const topology& now_believed, const member& m, grant g, bool was_open, time_point now
 )
@@ -63,7 +68,7 @@ grant follows_timeline(
     const auto highest = now_believed.highest_timeline;
     if (g.verdict != admission::open || !m.timeline || *m.timeline >= highest)
         return g;
-    if (was_open && now - now_believed.timeline_since <= follow_grace)
+    if (was_open && has_time_to_follow(now_believed, now))
         return g;
     return {
         admission::keep,

@@ -26,6 +26,9 @@ void take_order(member& m, const operator_orders& orders);
 // An open verdict needs somewhere to go.
 void close_unreachable(grant& g, const member& m);
 
+// The highest timeline is so new that nobody can be blamed yet.
+[[nodiscard]] bool has_time_to_follow(const topology& now_believed, time_point now) noexcept;
+
 // A member that newly comes in must follow the present timeline: an old primary that returns may
 // hold rows nobody else has. One that served all along, `was_open`, gets time to follow.
 // `now_believed` already knows the highest timeline of this decision.

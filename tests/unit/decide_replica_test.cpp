@@ -158,6 +158,27 @@ TEST_CASE("what a replica says of its replication counts from the version that s
     }
 }
 
+TEST_CASE("nobody has to stream while there is nobody to stream from")
+{
+    story s;
+    const auto streams = replicating("streaming", "4.0.5");
+    const auto alone = replicating("", "4.0.5");
+    s.lock("a").says("a", primary()).says("b", streams).says("c", streams).decide();
+    CHECK(readable(s) == std::vector<std::string>{"b", "c"});
+
+    // The primary's host is gone, and so are the connections of its standbys.
+    s.after(1s).lock("a", "b:8008").silent("a").says("b", alone).says("c", alone).decide();
+    CHECK(readable(s) == std::vector<std::string>{"b", "c"});
+    s.after(20s).no_lock("b:8008").silent("a").says("b", alone).says("c", alone).decide();
+    CHECK(readable(s) == std::vector<std::string>{"b", "c"});
+
+    // A new one: the other has time to find it, and no more.
+    s.after(1s).lock("b", "b:8008").silent("a").says("b", primary(2)).says("c", alone).decide();
+    CHECK(readable(s) == std::vector<std::string>{"c"});
+    s.after(31s).lock("b", "b:8008").silent("a").says("b", primary(2)).says("c", alone).decide();
+    CHECK(read_of(s.believed, "c") == "keep not-streaming");
+}
+
 TEST_CASE("a silent replica is read from as long as its own key says that it runs")
 {
     const struct
@@ -190,6 +211,16 @@ TEST_CASE("a silent replica is read from as long as its own key says that it run
              s.lock("a");
          },
          "keep noloadbalance"},
+        {"listed as running, and it refuses clients",
+         [](story& s) { s.lock("a").refuses("b"); },
+         "keep silent"},
+        {"the same, and asked again in vain",
+         [](story& s)
+         {
+             s.lock("a").refuses("b").decide();
+             s.after(2s).lock("a").silent("b");
+         },
+         "keep silent"},
         {"listed as the holder of the lock", [](story& s) { s.lock("b"); }, "keep holds-lock"},
         {"last heard as a primary: its key outlives it",
          [](story& s)

@@ -232,7 +232,7 @@ TEST_CASE("a filter on the replication state is not met by what is not known")
         auto w = replica();
         w.replication_state = row.replication_state;
         w.patroni_version = row.version;
-        s.says("b", w).decide();
+        s.after(31s).lock("a").says("a", primary()).says("b", w).decide(); // time to follow is over
 
         CHECK(grant_text(s.believed, "b", 0) == row.streaming);
         CHECK(grant_text(s.believed, "b", 1) == row.archive);
