@@ -21,7 +21,7 @@ foreach(EXTRA deploy/grafana-dashboard.json deploy/prometheus-alerts.yaml)
         install(FILES ${EXTRA} DESTINATION share/rolegate)
     endif()
 endforeach()
-install(FILES README.md config/reference.yaml DESTINATION ${DOC})
+install(FILES README.md deploy/events.md config/reference.yaml DESTINATION ${DOC})
 install(FILES deploy/debian/copyright DESTINATION ${DOC})
 install(FILES deploy/debian/lintian-overrides DESTINATION share/lintian/overrides RENAME rolegate)
 

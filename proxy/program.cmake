@@ -118,6 +118,7 @@ target_link_libraries(proxy
 
 add_executable(rolegate
     main.cpp
+    cli/admin_options.cpp
     cli/commands.cpp
     cli/version.cpp
     cli/watch.cpp)

@@ -93,7 +93,11 @@ asio::awaitable<identity> authenticator::identify(std::string authorization, std
     const auto now = std::chrono::steady_clock::now();
     const auto mark = digest_of(said->user, said->password);
     if (const auto found = known_.find(mark); found != known_.end() && now < found->second)
+    {
+        found->second =
+            now + limits_.remember_for; // others who guess from there do not lock it out
         co_return identity{said->user, 0, ""};
+    }
     if (!may_try(from, now))
         co_return identity{"", 429, "too many passwords were tried from there; wait some seconds"};
     if (waiting_.use_count() > most_waiting)

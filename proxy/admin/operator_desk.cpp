@@ -16,6 +16,9 @@ using config::log_level;
 namespace
 {
 
+// Of orders about the same in ten seconds: nobody gives more by hand.
+constexpr unsigned lines_told = 20;
+
 std::string who_of(const operation& o)
 {
     return o.who.empty() ? "-" : log::quoted(o.who);
@@ -78,6 +81,7 @@ response operator_desk::pause(const operation& o)
     orders_.set_paused(o.listener, is_pause, stamp(o));
     means_.changed(orders_);
     log::line(log_level::info, is_pause ? "paused" : "resumed")
+        .limit(lines_told, {{"listener", o.listener}})
         .add("listener", o.listener)
         .add("by", who_of(o));
     return done(o);
@@ -111,6 +115,7 @@ response operator_desk::set_state(const operation& o)
     means_.obey(o.cluster, orders_.orders_of(o.cluster));
     means_.changed(orders_);
     log::line(log_level::info, "member_state")
+        .limit(lines_told, {{"cluster", o.cluster}, {"member", o.member}})
         .add("cluster", o.cluster)
         .add("member", log::quoted(o.member))
         .add("state", health::to_string(o.state))

@@ -6,6 +6,7 @@
 #include "config/print.hpp"
 #include "config/seeds.hpp"
 #include "config/text_file.hpp"
+#include "proxy/cli/admin_options.hpp"
 #include "proxy/cli/operations.hpp"
 #include "proxy/cli/reload_text.hpp"
 #include "proxy/cli/table.hpp"
@@ -87,33 +88,6 @@ void add_source(CLI::App& command, source& to)
     add_bind("--write-bind", to.seeds.binds.write_bind, "Where clients reach the primary");
     add_bind("--read-bind", to.seeds.binds.read_bind, "Where clients reach the replicas");
     add_bind("--admin-bind", to.seeds.binds.admin_bind, "Status, metrics and API");
-}
-
-void add_admin(CLI::App& command, admin_address& to)
-{
-    command
-        .add_option(
-            "-a,--admin",
-            to.url,
-            "Admin HTTP of the proxy to ask: http://[USER[:PASSWORD]@]HOST:PORT, https://..., or "
-            "unix:/PATH"
-        )
-        ->type_name("URL")
-        ->envname("ROLEGATE_ADMIN")
-        ->capture_default_str();
-    command.add_option("--ca", to.ca, "Whom to trust with https://, instead of the system's store")
-        ->type_name("FILE");
-    command.add_flag("--insecure", to.insecure, "Any certificate will do");
-    const auto read_password = [&to](const std::string& path)
-    {
-        auto line = config::read_first_line(path);
-        to.password = line.value.value_or("");
-        return line.error;
-    };
-    command.add_option("--password-file", "The password of the URL's user, in its first line")
-        ->type_name("FILE")
-        ->envname("ROLEGATE_ADMIN_PASSWORD_FILE")
-        ->check(read_password);
 }
 
 bool has_source(const CLI::App& command, const source& from)
