@@ -118,7 +118,7 @@ ctest_part() { # PART PRESET DIRECTORY LABELS [TARGET...]
         report "$part" $((SECONDS - begin)) 0 1 "$log"
         return
     fi
-    run "$log" "${fixed_addresses[@]}" ctest --test-dir "$3" -L "$4" --no-tests=error --verbose -j "$(nproc)" --timeout 900
+    run "$log" "${fixed_addresses[@]}" ctest --test-dir "$3" -L "$4" --no-tests=error --verbose -j "$(nproc)" --timeout 1800
     code=$?
     read -r good bad < <(count_ctest "$log")
     # Also a ctest that could not run at all is a failure.
