@@ -178,6 +178,10 @@ class Rolegate:
         with open(self.log, errors="replace") as file:
             return file.read()
 
+    def wait_logged(self, *words, limit=10):
+        """Until the log has each of these words: what is logged is written by a thread of its own, a little later."""
+        wait_until(f"{words} in the log", lambda: all(word in self.log_text() for word in words), limit)
+
     def wait_routable(self, listener, names, limit=30):
         wait_until(f"{listener} routes to {sorted(names)} (now {self.routable(listener)})",
                    lambda: self.routable(listener) == sorted(names), limit, every=0.05)

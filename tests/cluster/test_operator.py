@@ -157,7 +157,7 @@ def test_pause_needs_the_right_password(cluster, make_rolegate):
         assert ask(connection, "SELECT 1") == [(1,)]
     assert command(rolegate, "set-member", f"main/{cluster.leader().name}", "drain", url=right)[0] == 0
     assert rolegate.member(cluster.leader().name)["reason"].startswith("drained by dba at ")
-    assert "event=paused listener=write by=dba" in rolegate.log_text()
+    rolegate.wait_logged("event=paused listener=write by=dba")
     assert "secret" not in rolegate.log_text()
     shown = rolegate.get("/api/v1/config").json()["yaml"]
     assert hashed.strip() not in shown

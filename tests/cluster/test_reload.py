@@ -191,7 +191,7 @@ def test_bad_files_change_nothing_and_say_why(rolegate):
         status = rolegate.status()["config"]
         assert not status["reload_ok"] and words in status["error"]
     taken.close()
-    assert "event=reload_failed" in rolegate.log_text()
+    rolegate.wait_logged("event=reload_failed")
     assert rolegate.is_ready()
 
     with open(rolegate.config, "w") as file:

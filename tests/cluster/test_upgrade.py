@@ -329,7 +329,8 @@ def test_under_a_service_manager(cluster, make_rolegate, directory):
         assert early == [[(1,)]]
         manager.wait_for(f"STATUS=1 cluster, primary {cluster.leader().name}, ")
         manager.wait_for("WATCHDOG=1")
-        assert "event=inherited_unused name=other" in proxy.log_text() and not ports.is_taken("127.0.0.1", closed)
+        proxy.wait_logged("event=inherited_unused name=other")
+        assert not ports.is_taken("127.0.0.1", closed)
         manager.hear()
         assert sorted(manager.kept) == ["admin", "read"], "the manager has `write` already"
 

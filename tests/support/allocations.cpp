@@ -16,11 +16,16 @@ std::uint64_t rolegate::support::allocations_here() noexcept
     return allocations;
 }
 
-// The other forms of `new` and `delete` come down to these.
-void* operator new(std::size_t size)
+// The other forms of `new` and `delete` come down to these, but for one: AddressSanitizer has its own.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept
 {
     ++allocations;
-    if (auto* p = std::malloc(size == 0 ? 1 : size))
+    return std::malloc(size == 0 ? 1 : size);
+}
+
+void* operator new(std::size_t size)
+{
+    if (auto* p = operator new(size, std::nothrow))
         return p;
     throw std::bad_alloc();
 }
