@@ -158,7 +158,10 @@ TEST_SUITE("successor")
         const captured_log log;
         asio::io_context control(1);
         successor s(
-            control, shell("echo accepting >&4; head -c 200000 /dev/zero >&4; exec sleep 3600"), {}, ""
+            control,
+            shell("echo accepting >&4; head -c 200000 /dev/zero >&4; exec sleep 3600"),
+            {},
+            ""
         );
         REQUIRE(answer_of(control, s.accepts()) == "");
         CHECK(answer_of(control, s.order()) == "");

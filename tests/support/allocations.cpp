@@ -16,7 +16,8 @@ std::uint64_t rolegate::support::allocations_here() noexcept
     return allocations;
 }
 
-// The other forms of `new` and `delete` come down to these, but for one: AddressSanitizer has its own.
+// The other forms of `new` and `delete` come down to these, but for one: AddressSanitizer has its
+// own.
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept
 {
     ++allocations;
