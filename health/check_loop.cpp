@@ -93,24 +93,40 @@ asio::awaitable<void> check_loop::run()
     }
 }
 
+// One address after the other until one is good. One that is silent has its part of the time that
+// is left, one that refuses leaves its part to the others.
 asio::awaitable<std::string> check_loop::check_once()
 {
     const auto limit = limit_of(settings_);
     const auto until = clock::now() + limit;
+    const auto host = host_;
     const auto& http = settings_.http;
-    http_target to;
-    to.host = host_;
-    to.port = http && http->port != 0 ? http->port : port_;
-    to.address = co_await names_.address_of(to.host, limit);
-    if (to.address.empty())
-        co_return "host name '" + to.host + "' has no address";
-    address_ = to.address;
-    const auto host = to.host;
-    const auto left = std::chrono::duration_cast<milliseconds>(until - clock::now());
-    auto error = co_await check_member(std::move(to), http, std::max(left, 1ms));
-    if (!error.empty())
-        names_.avoid(host, address_); // of a name with several the next one is tried
-    co_return error;
+    const auto port = http && http->port != 0 ? http->port : port_;
+    const auto known = co_await names_.address_of(host, limit);
+    if (known.empty())
+        co_return "host name '" + host + "' has no address";
+    const auto addresses = trials_.begin(names_.addresses().at(host));
+    auto left_to_try = static_cast<clock::rep>(addresses.size());
+    for (const auto& address : addresses)
+    {
+        http_target to;
+        to.host = host;
+        to.port = port;
+        to.address = address;
+        const auto part = (until - clock::now()) / left_to_try--;
+        const auto allowed = std::max(std::chrono::duration_cast<milliseconds>(part), 1ms);
+        const auto error = co_await check_member(std::move(to), http, allowed);
+        if (stopped_)
+            co_return error;
+        if (error.empty())
+        {
+            trials_.good(address);
+            break;
+        }
+        trials_.bad(address, error);
+        names_.avoid(host, address); // and the name is looked up again soon
+    }
+    co_return trials_.error();
 }
 
 } // namespace rolegate::health

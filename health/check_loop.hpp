@@ -5,6 +5,7 @@
 #pragma once
 
 #include "config/cluster_settings.hpp"
+#include "health/address_trials.hpp"
 #include "health/check_count.hpp"
 #include "health/member.hpp"
 #include "health/resolve.hpp"
@@ -54,8 +55,8 @@ public:
     [[nodiscard]] const check_count& count() const noexcept { return count_; }
     [[nodiscard]] time_point next() const noexcept { return next_; }
 
-    // That was checked last; "" before the first one.
-    [[nodiscard]] const std::string& address() const noexcept { return address_; }
+    // Which address has answered last, and which others may.
+    [[nodiscard]] const address_trials& trials() const noexcept { return trials_; }
 
 private:
     boost::asio::awaitable<void> run();
@@ -69,7 +70,7 @@ private:
     boost::asio::steady_timer timer_;
     std::string host_;
     std::uint16_t port_ = 0;
-    std::string address_;
+    address_trials trials_;
     time_point next_{}; // not while one is under way
     time_point ended_{};
     bool stopped_ = false;

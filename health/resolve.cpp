@@ -2,6 +2,7 @@
 #include "health/resolve.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -35,7 +36,7 @@ bool is_its_own_answer(const std::string& host)
 } // namespace
 
 name_cache::name_cache(boost::asio::io_context& control, std::function<void()> changed)
-    : resolver_(control), changed_(std::move(changed))
+    : lookups_(boost::asio::use_service<lookup_pool>(control)), changed_(std::move(changed))
 {
 }
 
@@ -58,13 +59,12 @@ void name_cache::want(const std::string& host)
     e.in_flight = true;
     e.doubted = false;
     e.asked = clock::now();
-    resolver_.async_resolve(
+    lookups_.ask(
         host,
-        "",
-        [this, host, alive = std::weak_ptr(alive_)](const auto& error, const auto& results)
+        [this, host, alive = std::weak_ptr(alive_)](const auto& found)
         {
             if (!alive.expired())
-                answered(host, error, results);
+                answered(host, found);
         }
     );
 }
@@ -87,22 +87,18 @@ name_cache::address_of(std::string host, std::chrono::milliseconds limit)
     }
 }
 
-void name_cache::answered(
-    const std::string& host,
-    const boost::system::error_code& ec,
-    const boost::asio::ip::tcp::resolver::results_type& results
-)
+void name_cache::answered(const std::string& host, const address_list& found)
 {
-    if (ec == boost::asio::error::operation_aborted || stopped_)
+    if (stopped_)
         return;
-    asked_[host].in_flight = false;
-    if (ec || results.empty())
+    auto& e = asked_[host];
+    e.in_flight = false;
+    e.asked =
+        clock::now(); // a look-up may take long, and the next one is to come some time after it
+    if (found.empty())
         return;
-    address_list answer;
-    for (const auto& r : results)
-        answer.push_back(r.endpoint().address().to_string());
     auto& known = addresses_[host];
-    auto merged = merge_addresses(known, answer);
+    auto merged = merge_addresses(known, found);
     if (merged == known)
         return;
     known = std::move(merged);

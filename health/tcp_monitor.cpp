@@ -132,8 +132,7 @@ void tcp_monitor::take(std::size_t index, const std::string& error, clock::durat
     m.error = error;
     next_.confirmed = now;
     const auto was = m.state_text;
-    // Clients are led to the address that has answered last.
-    const bool moved = error.empty() && std::exchange(m.address, c.address()) != c.address();
+    const bool moved = error.empty() && lead_to(m, c.trials());
     const bool changed = judge(m, c.count(), error) || moved;
     if (changed)
     {
@@ -147,6 +146,18 @@ void tcp_monitor::take(std::size_t index, const std::string& error, clock::durat
         publish(changed, now);
 }
 
+// Clients are led to the address that has answered last. The other ones of the name are there to be
+// tried where a connect is all that a check is; a request may tell addresses apart that take
+// connections alike, such as a primary and its standbys. True: it is not where it was.
+bool tcp_monitor::lead_to(member& m, const address_trials& trials) const
+{
+    auto others = settings_.check.http ? address_list{} : trials.others();
+    const bool moved = m.address != trials.answered() || m.other_addresses != others;
+    m.address = trials.answered();
+    m.other_addresses = std::move(others);
+    return moved;
+}
+
 // True: clients are led there from now on, or not any more.
 bool tcp_monitor::judge(member& m, const check_count& count, const std::string& error)
 {
@@ -155,6 +166,8 @@ bool tcp_monitor::judge(member& m, const check_count& count, const std::string& 
     m.read.verdict = up ? admission::open : admission::closed;
     m.read.rule = !count.is_known() ? "not-checked" : up ? "check-passed" : "check-failed";
     m.read.reason = count.reason(error);
+    if (error.empty() && !m.address.empty() && m.address != m.host)
+        m.read.reason += ", at " + m.address;
     m.state = up ? member_state::running : member_state::unknown;
     m.state_text = count.is_known() ? count.text() : "not checked";
     return std::string_view(was) != m.read.rule;

@@ -42,6 +42,7 @@ public:
 
 private:
     void take(std::size_t index, const std::string& error, clock::duration took);
+    bool lead_to(member& m, const address_trials& trials) const;
     bool judge(member& m, const check_count& count, const std::string& error);
     void report(const member& m, const std::string& error, clock::duration took);
     void hasten_first_checks(time_point now);

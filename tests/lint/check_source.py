@@ -24,7 +24,7 @@ SETTINGS = ("config/settings.hpp", "config/*_settings.hpp", "config/places.hpp")
 # No I/O, no clock, no threads: tested in milliseconds and fuzzed.
 PURE = (
     *SETTINGS, "config/units.*", "config/utf8.*",
-    "health/address.*", "health/check_count.*", "health/check_report.*", "health/decide.*", "health/demands.*", "health/doubt.*", "health/facts.*", "health/lag.*", "health/progress.*",
+    "health/address.*", "health/address_trials.*", "health/check_count.*", "health/check_report.*", "health/decide.*", "health/demands.*", "health/doubt.*", "health/facts.*", "health/lag.*", "health/progress.*",
     "health/heard.*", "health/lock.*", "health/dcs/guard.*", "health/schedule.*", "health/topology.*",
     "health/member.*", "health/evidence.*", "health/scene.*", "health/writer.*", "health/reader.*",
     "health/bursts.*", "health/inherit.*", "health/restrain.*", "health/operator_order.*",
@@ -88,8 +88,8 @@ BANNED = (
      "a coroutine's exception must be seen: give co_spawn a handler instead of detached"),
     (r"\batomic\s*<\s*(std::)?shared_ptr\b", CODE, (),
      "post the snapshot to each worker: g++ 12 races in atomic<shared_ptr>"),
-    (r"\basync_resolve\b", CODE, ("health/resolve.cpp",),
-     "names are resolved in health/resolve.cpp only: getaddrinfo cannot be cancelled"),
+    (r"\basync_resolve\b|\bgetaddrinfo\b", CODE, ("health/lookup.cpp",),
+     "names are looked up through health/lookup_pool.hpp only: getaddrinfo cannot be cancelled"),
     (r"\busing\s+namespace\b", HEADERS, (),
      "a header must not open a namespace for everyone who includes it"),
     (r"\bstd::w?(regex|smatch|cmatch)\b|#\s*include\s*<regex>", CODE, (),

@@ -5,6 +5,7 @@
 #include "proxy/session.hpp"
 
 #include "tests/support/proxy_fixture.hpp"
+#include "tests/support/silent_address.hpp"
 
 #include <doctest/doctest.h>
 
@@ -114,6 +115,26 @@ TEST_SUITE("session: any protocol")
 
         CHECK(c.receive(11) == bytes_of("220 hello\r\n"));
         CHECK(echoes(c, bytes_of("EHLO")));
+    }
+
+    TEST_CASE("a member is reached at its next address where one refuses, or IPv6 is silent")
+    {
+        fake_postgres server(echo);
+        const silent_address dead(server.port());
+        auto settings = any_listener();
+        settings.timeouts.connect = scaled(600ms);
+        any_proxy proxy(settings);
+        const std::vector<std::string> rows[] = {
+            {"127.0.0.9", "127.0.0.1"}, {"::1", "127.0.0.1"}, {"127.0.0.1", "::1"}};
+        for (const auto& addresses : rows)
+        {
+            CAPTURE(addresses.front());
+            proxy.believe({{.name = "a", .port = server.port(), .addresses = addresses}});
+            client c(proxy.port());
+            CHECK(echoes(c, bytes_of("anything")));
+        }
+        CHECK(server.accepted() == std::size(rows));
+        CHECK(proxy.hints().empty());
     }
 
     TEST_CASE("a client is held without a word until a member is up")

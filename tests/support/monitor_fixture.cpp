@@ -76,9 +76,13 @@ void make_monitor(const config::cluster_settings& settings)
 
 struct running_monitor::engine
 {
-    engine(const config::cluster_settings& settings, recorder& to)
-        : monitor(health::make_monitor(control, settings, write_and_read(), to))
+    engine(
+        const config::cluster_settings& settings, recorder& to, const health::lookup_function& how
+    )
     {
+        if (how)
+            boost::asio::make_service<health::lookup_pool>(control, how);
+        monitor = health::make_monitor(control, settings, write_and_read(), to);
     }
 
     boost::asio::io_context control{1};
@@ -87,8 +91,10 @@ struct running_monitor::engine
     std::thread thread;
 };
 
-running_monitor::running_monitor(const config::cluster_settings& settings)
-    : engine_(std::make_unique<engine>(settings, seen_))
+running_monitor::running_monitor(
+    const config::cluster_settings& settings, const health::lookup_function& how
+)
+    : engine_(std::make_unique<engine>(settings, seen_, how))
 {
     engine_->monitor->start();
     engine_->thread = std::thread(

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "config/settings.hpp"
+#include "health/lookup_pool.hpp"
 #include "health/observer.hpp"
 #include "tests/support/fake_patroni.hpp"
 
@@ -44,7 +45,10 @@ void make_monitor(const config::cluster_settings& settings);
 class running_monitor
 {
 public:
-    explicit running_monitor(const config::cluster_settings& settings);
+    // Host names are looked up by `how`, where that is given.
+    explicit running_monitor(
+        const config::cluster_settings& settings, const health::lookup_function& how = {}
+    );
     ~running_monitor();
     running_monitor(const running_monitor&) = delete;
     running_monitor& operator=(const running_monitor&) = delete;
