@@ -15,9 +15,11 @@ namespace
 
 void take_option(const line& l, check_kind kind, health_check& to, ledger& book)
 {
-    book.use(l.number);
+    if (to.number != 0 && to.kind != kind)
+        book.ignore(to.number, to.option, "another check follows, and the last one holds");
     to.kind = kind;
     to.number = l.number;
+    to.option = l.text();
     if (kind != check_kind::http)
         return;
     // option httpchk [[METHOD] URI [VERSION]]
@@ -178,6 +180,8 @@ bool take_check_line(const line& l, health_check& to, ledger& book)
 
 void settle_check(health_check& check, ledger& book)
 {
+    if (check.number != 0 && check.kind != check_kind::pgsql) // see tcp_cluster()
+        book.use(check.number);
     for (const line* rule : check.http_rules)
     {
         if (check.kind == check_kind::http)

@@ -24,7 +24,8 @@ enum class check_kind
 struct health_check
 {
     check_kind kind = check_kind::connect;
-    int number = 0; // of the option's line; 0 = none
+    int number = 0;     // of the option's line; 0 = none
+    std::string option; // ... and its words
     std::string method = "OPTIONS";
     std::string uri = "/";
     // From and to; empty: 2xx and 3xx. With `negated` all but these.

@@ -158,10 +158,10 @@ private:
             to_.balance = balance_algorithm::roundrobin;
             book_.note(l.number, name, "becomes roundrobin, whose weights may change at run time");
         }
-        else if (name.starts_with("random(") || name == "random")
+        else if (name.starts_with("random("))
         {
             to_.balance = balance_algorithm::random;
-            if (name != "random" && name != "random(2)")
+            if (name != "random(2)")
                 book_.note(l.number, name, "two members are drawn");
         }
         else
