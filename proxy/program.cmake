@@ -120,6 +120,7 @@ add_executable(rolegate
     main.cpp
     cli/admin_options.cpp
     cli/commands.cpp
+    cli/import_haproxy.cpp
     cli/version.cpp
     cli/watch.cpp)
-target_link_libraries(rolegate PRIVATE proxy)
+target_link_libraries(rolegate PRIVATE proxy haproxy_import)

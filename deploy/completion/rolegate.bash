@@ -73,6 +73,10 @@ _rolegate() {
         case $(_rolegate_argument_of "$program" "$command") in
             *MEMBER*) words=$(_rolegate_names "$program" member "${line[@]}") ;;
             *LISTENER*) words=$(_rolegate_names "$program" listener "${line[@]}") ;;
+            *FILE*)
+                compopt -o filenames 2>/dev/null
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+                return ;;
         esac
         [[ $command == set-member && $previous == */* ]] && words="ready drain maint"
     fi

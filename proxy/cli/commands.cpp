@@ -7,6 +7,7 @@
 #include "config/seeds.hpp"
 #include "config/text_file.hpp"
 #include "proxy/cli/admin_options.hpp"
+#include "proxy/cli/import_haproxy.hpp"
 #include "proxy/cli/operations.hpp"
 #include "proxy/cli/reload_text.hpp"
 #include "proxy/cli/table.hpp"
@@ -54,6 +55,7 @@ struct arguments
     bool print = false;
     bool json = false;
     bool watch = false;
+    import_arguments import;
 };
 
 void add_source(CLI::App& command, source& to)
@@ -303,6 +305,8 @@ int run_command(int argc, char** argv)
         ->required();
     add_admin(*set_member_it, args.admin);
 
+    auto* import_it = add_import(app, args.import);
+
     auto* version_it = app.add_subcommand("version", "Version, build, library versions");
 
     try
@@ -336,6 +340,8 @@ int run_command(int argc, char** argv)
         return kill(args);
     if (set_member_it->parsed())
         return set_member(args);
+    if (import_it->parsed())
+        return import_haproxy(args.import);
     if (version_it->parsed())
         std::cout << version_text();
     return ok;

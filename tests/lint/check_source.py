@@ -23,7 +23,8 @@ SETTINGS = ("config/settings.hpp", "config/*_settings.hpp", "config/places.hpp")
 
 # No I/O, no clock, no threads: tested in milliseconds and fuzzed.
 PURE = (
-    *SETTINGS, "config/units.*", "config/utf8.*",
+    *SETTINGS, "config/units.*", "config/utf8.*", "config/address.*", "config/network.*", "config/quote.*",
+    "config/yaml_writer.*", "config/words.hpp", "config/haproxy/*",
     "health/address.*", "health/address_trials.*", "health/check_count.*", "health/check_report.*", "health/decide.*", "health/demands.*", "health/doubt.*", "health/facts.*", "health/lag.*", "health/progress.*",
     "health/heard.*", "health/lock.*", "health/dcs/guard.*", "health/schedule.*", "health/topology.*",
     "health/member.*", "health/evidence.*", "health/scene.*", "health/writer.*", "health/reader.*",

@@ -44,6 +44,7 @@ def test_options_of_each_command(rolegate):
 def test_files_and_what_nobody_knows(rolegate, tmp_path):
     (tmp_path / "some.yaml").touch()
     assert complete(rolegate, "rolegate check -c so", cwd=tmp_path) == ["some.yaml"]
+    assert complete(rolegate, "rolegate import-haproxy so", cwd=tmp_path) == ["some.yaml"]
     assert complete(rolegate, "rolegate status --admin ", cwd=tmp_path) == []
 
 
