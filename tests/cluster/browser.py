@@ -104,7 +104,7 @@ class Browser:
 class Page:
     """One tab, with what went wrong in it: exceptions, and what the policy of the page has stopped."""
 
-    def __init__(self, browser, width, height, dark=False, mobile=False, javascript=True):
+    def __init__(self, browser, width, height, dark=False, mobile=False, still=False, javascript=True):
         self._browser = browser
         self.problems = []
         target = browser.send("Target.createTarget", url="about:blank")["targetId"]
@@ -114,7 +114,8 @@ class Page:
             self.send(f"{domain}.enable")
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
         self.send("Emulation.setEmulatedMedia",
-                  features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+                  features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+                            {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"}])
         self.send("Emulation.setScriptExecutionDisabled", value=not javascript)
 
     def send(self, method, **parameters):
@@ -154,14 +155,19 @@ class Page:
 
     def click(self, selector):
         """As a mouse does: in the middle of it, where something else may lie above."""
-        box = self.wait(f"{selector} can be clicked", f"""(() => {{
+        box, before = self._middle(selector), None
+        while box != before:  # what was opened a moment ago moves what is below it
+            box, before = self._middle(selector), box
+        for kind in ("mousePressed", "mouseReleased"):
+            self.send("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
+
+    def _middle(self, selector):
+        return self.wait(f"{selector} can be clicked", f"""(() => {{
             const found = document.querySelector({json.dumps(selector)});
             if (!found || found.disabled) return null;
             found.scrollIntoView({{block: "center"}});
             const box = found.getBoundingClientRect();
             return box.width ? [box.x + box.width / 2, box.y + box.height / 2] : null; }})()""")
-        for kind in ("mousePressed", "mouseReleased"):
-            self.send("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
 
     def fill(self, selector, text):
         self.value(f"(e => {{ e.focus(); e.select(); }})(document.querySelector({json.dumps(selector)}))")

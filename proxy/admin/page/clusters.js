@@ -18,14 +18,19 @@ const memberColumns = [
 function clusterCard(name, cluster, all) {
   const kind = worst(all.filter(t => t.cluster === name));
   const {members} = cluster;
-  return h("article", {key: name, class: "card " + kind, "aria-label": "cluster " + name},
+  const key = "members\n" + name;
+  const byName = new Map(members.map(m => [m.name, m]));
+  const matters = m => m.name === cluster.primary || stateKind(m) !== "ok" || operatorState(m) !== "ready";
+  const shown = shortened([...byName.keys()], key, n => matters(byName.get(n)));
+  return h("article", {key: name, id: "cluster:" + name, class: "card " + kind, "aria-label": "cluster " + name},
     h("header", {},
       h("h3", {}, name),
       mark(kind, {ok: "healthy", warn: "look at it", bad: "in trouble"}[kind]),
       cluster.kind === "tcp" ? null : h("span", {class: "primary"}, "primary ", orNobody(cluster.primary, "none")),
       flags(cluster)),
     clusterFacts(name, cluster),
-    table("members of cluster " + name, memberColumns, members.map(m => memberRow(name, cluster, m))),
+    table("members of cluster " + name, memberColumns, shown.map(n => memberRow(name, cluster, byName.get(n)))),
+    shortenedNote([...byName.keys()], shown, key),
     members.length ? null : h("p", {class: "empty"}, "No member is known yet."));
 }
 
@@ -85,7 +90,7 @@ function memberRow(cluster, of, m) {
     key,
     class: [m.name === of.primary && "is-primary", kind !== "ok" && "is-" + kind].filter(Boolean).join(" "),
     cells: {
-      name: [h("span", {class: "name"}, m.name), h("span", {class: "address"}, hostPort(m.host, m.port))],
+      name: [memberName(m.name), h("span", {class: "address", style: unsqueezed(hostPort(m.host, m.port))}, hostPort(m.host, m.port))],
       role: m.role && h("span", {class: "role " + m.role}, roleText(m)),
       state: mark(kind, orUnknown(m.state) + (m.listed ? "" : ", not listed")),
       routable: [h("span", {class: "marks"}, listeners.map(l => routableMark(l, m.name))),

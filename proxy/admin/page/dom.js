@@ -16,19 +16,31 @@ function fits(node, wanted) {
   return node.made === wanted.tag && node.key === wanted.of.key;
 }
 
+const drawn = ["svg", "path"];
+const drawnIn = byId("drawing").namespaceURI; // whose name looks like an address elsewhere
+
 function make(wanted) {
   if (typeof wanted !== "object") return document.createTextNode(wanted);
-  const node = document.createElement(wanted.tag);
+  const node = drawn.includes(wanted.tag) ? document.createElementNS(drawnIn, wanted.tag) :
+    document.createElement(wanted.tag);
   node.made = wanted.tag;
   node.key = wanted.of.key;
   node.worn = {};
   return node;
 }
 
+// Letters that turn the direction of what follows them, beyond the name they stand in.
+const turning = /[\u202a-\u202e\u2066-\u2069\u200e\u200f]/g;
+
+function visible(text) {
+  return String(text).replace(turning, "\ufffd");
+}
+
 // `on...` are handlers, `style` an object of properties; everything else is an attribute.
 function dress(node, wanted) {
   if (typeof wanted !== "object") {
-    if (node.data !== String(wanted)) node.data = wanted;
+    const text = visible(wanted);
+    if (node.data !== text) node.data = text;
     return;
   }
   for (const [name, value] of Object.entries(wanted.of)) {

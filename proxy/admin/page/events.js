@@ -24,7 +24,7 @@ function eventItem(event) {
   const word = event.kind === "lost" && !event.from ? "no primary yet" : eventWords[event.kind] || event.kind;
   return h("li", {key: String(event.id), class: "card event"},
     h("header", {},
-      h("h3", {}, h("time", {datetime: event.at}, clock(event.at))),
+      h("h3", {}, h("time", {datetime: event.at, title: event.at}, clock(event.at))),
       mark(event.kind === "lost" ? "bad" : "ok", word),
       h("span", {class: "primary"}, event.cluster, ": ",
         event.from && event.from !== event.to ? event.from + " → " : null, orNobody(event.to, "nobody")),
@@ -41,9 +41,17 @@ function outageText(event) {
 
 // A first client that came late would make all other bars too short to see.
 function scaleOf(list) {
-  const last = list[list.length - 1].ms;
-  const before = list.length > 1 ? list[list.length - 2].ms : last;
-  return Math.max(1, last > 3 * before && before > 0 ? 1.15 * before : last);
+  const last = list[list.length - 1];
+  const before = list.length > 1 ? list[list.length - 2].ms : 0;
+  const late = last.step === "first_session" && before > 0 && last.ms > 3 * before;
+  return Math.max(1, late ? 1.15 * before : last.ms);
+}
+
+// Of sessions that were cut it is how many.
+function detailText(step) {
+  if (step.step !== "sessions_cut") return step.detail;
+  const n = Number(step.detail);
+  return step.detail && Number.isFinite(n) ? plural(n, "session") + " cut" : step.detail;
 }
 
 function steps(event) {
@@ -60,6 +68,6 @@ function steps(event) {
         h("span", {class: step.ms > scale ? "run cut" : "run", style: place}),
         h("span", {class: "end", style: {left: to + "%"}})),
       h("span", {class: "ms"}, count(step.ms) + " ms"),
-      step.detail ? h("span", {class: "detail"}, step.detail) : null);
+      step.detail ? h("span", {class: "detail"}, detailText(step)) : null);
   });
 }

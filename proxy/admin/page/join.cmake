@@ -3,7 +3,7 @@
 #   cmake -D FROM=DIRECTORY -D TO=FILE.cpp [-D HTML=FILE.html] -P join.cmake
 cmake_minimum_required(VERSION 3.25)
 
-set(SCRIPTS dom words net model tables operator clusters listeners sessions events main)
+set(SCRIPTS dom words net model trend tables operator clusters haproxy listeners sessions events voice main)
 
 file(READ ${FROM}/page.html PAGE)
 file(READ ${FROM}/page.css STYLE)

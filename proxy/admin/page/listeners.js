@@ -1,4 +1,5 @@
-// Listeners: what HAProxy's page has of a proxy and its servers.
+// Listeners: who gets their sessions, and the counters that are looked at most; the others are in
+// haproxy.js.
 
 const trafficColumns = [
   {id: "name", title: "Member"},
@@ -8,13 +9,11 @@ const trafficColumns = [
   {id: "limit", title: "limit", group: "Sessions", hint: "maxconn"},
   {id: "total", title: "total", group: "Sessions"},
   {id: "rate", title: "per s", group: "Sessions", hint: "new sessions a second, of the last 5 s"},
-  {id: "rateMax", title: "max/s", group: "Sessions", hint: "new sessions in one second at most"},
   {id: "last", title: "last", group: "Sessions", hint: "since the last new session"},
   {id: "in", title: "in", group: "Bytes", hint: "from clients"},
   {id: "inRate", title: "in/s", group: "Bytes"},
   {id: "out", title: "out", group: "Bytes", hint: "to clients"},
   {id: "outRate", title: "out/s", group: "Bytes"},
-  {id: "refused", title: "refused", group: "Errors", hint: "clients that got no session"},
   {id: "connect", title: "connect", group: "Errors", hint: "attempts to reach the server that failed"},
   {id: "retries", title: "retries", group: "Errors", hint: "another attempt / on another member"},
   {id: "server", title: "server", group: "Errors", hint: "sessions that the server ended or reset"},
@@ -22,7 +21,6 @@ const trafficColumns = [
   {id: "cut", title: "cut", group: "Errors",
    hint: "sessions that Rolegate ended: role lost, moved, drained, shut down"},
   {id: "weight", title: "weight", group: "Server", hint: "now, of the whole in a slow start"},
-  {id: "connectTime", title: "connect", group: "Server", hint: "mean time of a TCP connect"},
   {id: "since", title: "since", group: "Server", hint: "since it became open, or ceased to be"},
   {id: "downs", title: "downs", group: "Server", hint: "how often it ceased to be open / for how long in all"},
 ].map(column => ({...column, number: Boolean(column.group)}));
@@ -38,13 +36,14 @@ function all(counts) {
 
 function listenerCard(name, l, troubles) {
   const kind = worst(troubles.filter(t => t.listener === name));
-  const key = "sessions\n" + name;
+  const key = "sessions\n" + name, columns = haproxyKey(name);
   const state = l.paused ? mark("warn", "paused") : l.members.length ? mark("ok", "open") : mark("bad", "no member");
-  return h("article", {key: name, class: "card " + kind, "aria-label": "listener " + name},
+  return h("article", {key: name, id: listenerId(name), class: "card " + kind, "aria-label": "listener " + name},
     h("header", {},
       h("h3", {}, name), state,
-      h("span", {class: "primary"}, l.role, " → ", orNobody(l.members.join(", "), "nobody")),
+      h("span", {class: "primary"}, l.role, " → ", orNobody(membersText(l.members, 8), "nobody")),
       h("span", {class: "actions"},
+        foldButton(columns, "HAProxy's columns", "listener " + name + " in HAProxy's columns"),
         known.user ? foldButton(key, "Sessions", "sessions of listener " + name) : null,
         pauseButton(name, l))),
     facts([
@@ -54,11 +53,22 @@ function listenerCard(name, l, troubles) {
       ["Match", matchText(l.match)],
       ["Held clients", heldText(l)],
       ["Gave up waiting", l.holds && count(all(l.holds) - (l.holds.routed || 0))],
-      ["Refused", tally(l.rejects)],
+      ["New sessions", l.rate_max ? quiet("at most ", count(l.rate_max), " in a second") : null],
+      ["Refused", tally(l.rejects) || (l.rejects ? "0" : null)],
       ["Cancels", tally(l.cancels)],
     ]),
     unfolded.has(key) ? sessionList(name) : null,
-    table("traffic of listener " + name, trafficColumns, trafficRows(name, l)));
+    unfolded.has(columns) ? haproxyTable(name) : trafficTable(name, l));
+}
+
+// Their names; of more than `most` how many. "" without any.
+function membersText(members, most) {
+  return members.length <= most ? members.join(", ") : plural(members.length, "member");
+}
+
+// In the address of the page, too.
+function listenerId(name) {
+  return "listener:" + name;
 }
 
 function heldText(l) {
@@ -74,12 +84,17 @@ function matchText(match) {
 
 // --- traffic -----------------------------------------------------------------------------------
 
-function trafficRows(name, l) {
+function trafficTable(name, l) {
   const traffic = l.traffic || {};
   const members = ((known.status.clusters[l.cluster] || {}).members || []).map(m => m.name);
   const gone = Object.keys(traffic).filter(m => m && !members.includes(m) && traffic[m].sessions > 0);
-  return [...[...members, ...gone].map(m => memberTraffic(name, l, m, traffic[m] || {})),
-          totalRow(name, l, Object.values(traffic))];
+  const key = "traffic\n" + name;
+  const rows = [...members, ...gone];
+  const shown = shortened(rows, key, m => l.members.includes(m));
+  return [table("traffic of listener " + name, trafficColumns,
+                [...shown.map(m => memberTraffic(name, l, m, traffic[m] || {})),
+                 totalRow(name, l, Object.values(traffic))], "traffic"),
+          shortenedNote(rows, shown, key)];
 }
 
 // A column whose number is not told is left out.
@@ -94,14 +109,13 @@ function memberTraffic(name, l, member, t) {
     key: member,
     class: verdict.routable ? "" : "is-closed",
     cells: {
-      name: h("span", {class: "name"}, member),
-      open: mark(kind, words, {title}),
+      name: memberName(member),
+      open: mark(kind, words === "no new sessions" ? "no new" : words, {title}),
       now: count(t.sessions || 0),
       limit: told(t.maxconn, count),
       ...numbers(name, member, t),
       ...errors([t], t.ended),
       weight: weightText(verdict.share),
-      connectTime: t.connects ? t.connect_avg_ms.toFixed(1) + " ms" : unknown,
     },
   };
 }
@@ -116,7 +130,6 @@ function totalRow(name, l, traffic) {
       now: count(l.sessions),
       limit: isKnown(l.maxconn) ? count(l.maxconn) : l.traffic ? "none" : "",
       ...numbers(name, null, l),
-      refused: told(l.rejects, rejects => count(all(rejects) + sum(traffic.map(t => endsLike(t.ended, /Q$/))))),
       ...errors(traffic, l.traffic),
     },
   };
@@ -125,16 +138,15 @@ function totalRow(name, l, traffic) {
 function weightText(share) {
   if (!share) return unknown;
   if (share.idle_backup) return "backup";
-  return share.weight === share.of ? String(share.weight) : `${share.weight} of ${share.of}`;
+  return share.weight === share.of ? String(share.weight) : `${share.weight}/${share.of}`;
 }
 
 // What a member's counters and a listener's have in common.
 function numbers(name, member, t) {
   return {
     max: told(t.sessions_max, count),
-    total: told(t.sessions_total, count),
+    total: told(t.sessions_total, shortCount),
     rate: told(t.sessions_total, () => perSecond(rateOf(name, member, "sessions"))),
-    rateMax: told(t.rate_max, count),
     last: t.last_session_ms === null ? unknown : told(t.last_session_ms, briefly),
     in: told(t.bytes_in, size),
     inRate: told(t.bytes_in, () => sizePerSecond(rateOf(name, member, "in"))),
@@ -147,7 +159,7 @@ function numbers(name, member, t) {
 
 // Summed up over `traffic`; nothing when they are not told.
 function errors(traffic, areTold) {
-  const total = of => told(areTold, () => count(sum(traffic.map(of))));
+  const total = of => told(areTold, () => shortCount(sum(traffic.map(of))));
   const failed = traffic.some(t => isKnown(t.failed));
   return {
     connect: total(t => failed ? t.failed : endsLike(t.ended, /^[Ss]C/)),

@@ -4,16 +4,29 @@ const known = {
   status: null, explain: null, events: null, // bodies of the last answers
   user: null,      // of /api/v1/user; null: this Rolegate has none
   locked: false,   // it answers to users only
+  version: "",     // of the Rolegate this page came from
+  sought: "",      // part of the names of members that the reader looks for, in small letters
   answered: 0,     // performance.now() of the last answer; 0: never
+  answeredAt: null, // the time of day then
+  haproxy: null,   // {rows, error} of /haproxy.csv while some of it is unfolded
   sessions: Object.create(null), // by listener: {list, error}, of those that are unfolded
   leases: Object.create(null),   // by cluster: the longest lease seen, ms
 };
 
 const unfolded = new Set(); // keys of what the reader has opened
 
+const mostUnfolded = 500; // keys; a page may stay open for weeks while members come and go
+
 function toggle(key) {
   if (!unfolded.delete(key)) unfolded.add(key);
+  while (unfolded.size > mostUnfolded) unfolded.delete(unfolded.values().next().value);
   render();
+  if (/^(sessions|haproxy)\n/.test(key)) pollSoon();
+}
+
+// Of clusters that are there no more.
+function forgetGone(status) {
+  for (const name of Object.keys(known.leases)) if (!(name in status.clusters)) delete known.leases[name];
 }
 
 function mayOperate() {
@@ -163,8 +176,13 @@ function memberTrouble(cluster, m) {
   if (operatorState(m) !== "ready")
     return {kind: "warn", text: `Member ${m.name} is set to ${m.operator_state}: ${m.reason}.`};
   if (kind !== "ok") return {kind, text: `Member ${m.name} is ${m.state || "not known yet"}: ${m.reason}.`};
-  return error ? {kind: "warn", text: `Member ${m.name}: Patroni's REST API does not answer: ${error}.`} : null;
+  if (error) return {kind: "warn", text: `Member ${m.name}: Patroni's REST API does not answer: ${error}.`};
+  const unfit = listenersOf(cluster).map(l => verdictOf(l, m.name)).find(v => !v.routable && unfitRules.includes(v.rule));
+  return unfit ? {kind: "warn", text: `Member ${m.name} gets no new sessions: ${unfit.reason}.`} : null;
 }
+
+// Of one that runs and that nobody has kept out on purpose.
+const unfitRules = ["lag", "lag-unknown", "http-check"];
 
 // Why Patroni does not speak for it now; "": it does, as far as is known.
 function errorOf(cluster, member) {

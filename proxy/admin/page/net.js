@@ -10,8 +10,9 @@ function basic(user, password) {
   return "Basic " + btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(""));
 }
 
-// {status, body}: body is the parsed JSON or null. Throws when nobody answers.
-async function ask(path, {method = "GET", body = null, as = credentials} = {}) {
+// {status, body}: body is the parsed JSON or null, or with `read: "text"` the text. Throws when
+// nobody answers.
+async function ask(path, {method = "GET", body = null, as = credentials, read = "json"} = {}) {
   const headers = {"X-Requested-With": "rolegate-page"};
   if (as) headers["Authorization"] = as;
   if (body) headers["Content-Type"] = "application/json";
@@ -27,7 +28,7 @@ async function ask(path, {method = "GET", body = null, as = credentials} = {}) {
   });
   let found = null;
   try {
-    found = await answer.json();
+    found = await answer[read]();
   } catch (broken) {
     if (broken.name !== "SyntaxError") throw broken;
   }

@@ -15,26 +15,27 @@ const sessionColumns = [
 const shownSessions = 200;
 
 async function askSessions(listener) {
-  const answer = await ask("/api/v1/sessions?listener=" + encodeURIComponent(listener));
+  const answer = await ask(`/api/v1/sessions?listener=${encodeURIComponent(listener)}&limit=${shownSessions}`);
   if (answer.status !== 200 || !answer.body) known.sessions[listener] = {error: refusal(answer)};
-  else known.sessions[listener] = {list: answer.body.sessions.sort((a, b) => b.age_ms - a.age_ms)};
+  else known.sessions[listener] = {list: answer.body.sessions, total: answer.body.total};
 }
 
 function askUnfoldedSessions() {
-  const prefix = "sessions\n";
-  const listeners = [...unfolded].filter(key => key.startsWith(prefix)).map(key => key.slice(prefix.length));
-  return Promise.all(listeners.map(askSessions));
+  const {listeners} = known.status || {listeners: {}};
+  const open = Object.keys(listeners).filter(l => unfolded.has("sessions\n" + l));
+  for (const l of Object.keys(known.sessions)) if (!open.includes(l)) delete known.sessions[l];
+  return Promise.all(open.map(askSessions));
 }
 
 function sessionList(listener) {
-  const {list, error} = known.sessions[listener] || {};
+  const {list, total, error} = known.sessions[listener] || {};
   if (error) return h("p", {class: "empty"}, "The sessions are not known: " + error);
   if (!list) return h("p", {class: "empty"}, "Asking for the sessions …");
   if (!list.length) return h("p", {class: "empty"}, "No session now.");
-  const more = `The oldest ${shownSessions} of ${count(list.length)}; rolegate sessions lists all.`;
+  const more = `The oldest ${shownSessions} of ${count(total)}; rolegate sessions lists all.`;
   return h("div", {class: "sessions", tabindex: "0", role: "region", "aria-label": "sessions of listener " + listener},
-    table("sessions of listener " + listener, sessionColumns, list.slice(0, shownSessions).map(sessionRow)),
-    list.length > shownSessions ? h("p", {class: "empty"}, more) : null);
+    table("sessions of listener " + listener, sessionColumns, list.map(sessionRow)),
+    total > list.length ? h("p", {class: "empty"}, more) : null);
 }
 
 function sessionRow(s) {

@@ -37,8 +37,18 @@ function size(bytes) {
   return (unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)) + " " + units[unit];
 }
 
+const grouped = new Intl.NumberFormat("en-US"); // toLocaleString() would make one for each number
+
 function count(n) {
-  return isKnown(n) ? n.toLocaleString("en-US") : unknown;
+  return isKnown(n) ? grouped.format(n) : unknown;
+}
+
+// The same where the column is narrow: 12.3 M.
+function shortCount(n) {
+  const units = ["M", "G", "T"];
+  if (!isKnown(n) || n < 1e7) return count(n);
+  const unit = Math.min(units.length, Math.floor(Math.log10(n) / 3) - 1);
+  return (n / 1000 ** (unit + 1)).toFixed(1) + " " + units[unit - 1];
 }
 
 function perSecond(rate) {
@@ -59,11 +69,13 @@ function orUnknown(text) {
   return isKnown(text) && text !== "" ? String(text) : unknown;
 }
 
+const timeOfDay = new Intl.DateTimeFormat([], {hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23"});
+
 // The time of day here; with the date when that is not today.
 function clock(iso) {
   const at = new Date(iso);
   if (isNaN(at)) return String(iso);
-  const time = at.toLocaleTimeString([], {hour12: false});
+  const time = timeOfDay.format(at);
   return at.toDateString() === new Date().toDateString() ? time : at.toLocaleDateString() + " " + time;
 }
 
