@@ -234,4 +234,13 @@ bool is_wildcard(const host_port& bind)
     return bind.host == "*" || bind.host == "0.0.0.0" || bind.host == "::";
 }
 
+bool is_loopback(const host_port& bind)
+{
+    constexpr std::string_view mapped = "::ffff:"; // IPv4 within IPv6
+    auto host = std::string_view(bind.host);
+    if (host.starts_with(mapped))
+        host.remove_prefix(mapped.size());
+    return host == "::1" || (host.starts_with("127.") && family_of(bind) != address_family::local);
+}
+
 } // namespace rolegate::config

@@ -47,4 +47,7 @@ enum class address_family
 // "*", "0.0.0.0" or "::".
 [[nodiscard]] bool is_wildcard(const host_port& bind);
 
+// Reached from this host alone: 127.0.0.0/8, "::1".
+[[nodiscard]] bool is_loopback(const host_port& bind);
+
 } // namespace rolegate::config

@@ -4,6 +4,7 @@
 #include "config/schema.hpp"
 #include "config/text_file.hpp"
 #include "config/validate.hpp"
+#include "config/warnings.hpp"
 #include "config/yaml_reader.hpp"
 #include "config/yaml_tree.hpp"
 
@@ -115,6 +116,11 @@ load_result load_text(std::string_view yaml, const std::string& file, const envi
         {
             if (auto placed = place_finding(f, root, in))
                 document.problems.push_back(std::move(*placed));
+        }
+        for (const finding& f : warnings(out.value))
+        {
+            if (const auto placed = place_finding(f, root, in))
+                out.warnings.push_back({file, placed->at.line, placed->at.column, placed->text});
         }
     }
 

@@ -34,6 +34,7 @@ struct load_result
 {
     settings value;                // usable only when `problems` is empty
     std::vector<problem> problems; // in the order of the file
+    std::vector<problem> warnings; // of settings that can be used
 };
 
 // Looks up an environment variable for ${VAR}; nullopt: not set.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string_view>
 
 namespace rolegate::proxy
 {
@@ -31,9 +32,11 @@ bool has_open(const topology& t, const std::string& listener)
     );
 }
 
-bool is_turn(health::admission was, health::admission is)
+// One that had not been heard yet was nothing to anybody, though its verdict may have been `keep`.
+bool is_turn(const grant& was, const grant& is)
 {
-    return (was == open) != (is == open) || (was == keep && is == closed);
+    const bool had_sessions = was.verdict == keep && std::string_view(was.rule) != "unheard";
+    return (was.verdict == open) != (is.verdict == open) || (had_sessions && is.verdict == closed);
 }
 
 } // namespace
@@ -46,7 +49,7 @@ door_changes changes_at_doors(const topology& before, const topology& after)
         for (const auto& m : after.members)
         {
             const auto& is = grant_of(after, listener, m.name);
-            if (is_turn(grant_of(before, listener, m.name).verdict, is.verdict))
+            if (is_turn(grant_of(before, listener, m.name), is))
                 out.members.push_back({listener, m.name, is});
         }
         for (const auto& m : before.members)

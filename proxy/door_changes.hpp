@@ -34,7 +34,7 @@ struct door_changes
 };
 
 // A member that is shut out by turns, first from new sessions and then of those it has, is told of
-// twice; one that is new and shut is not.
+// twice; one that is new, or has just been heard for the first time, and shut is not.
 [[nodiscard]] door_changes
 changes_at_doors(const health::topology& before, const health::topology& after);
 

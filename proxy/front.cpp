@@ -212,22 +212,34 @@ asio::awaitable<worker_stats> front::stats()
 }
 
 // The worker that has made the number keeps the session.
-asio::awaitable<bool> front::kill(std::uint64_t session)
+asio::awaitable<kill_result> front::kill(std::uint64_t session)
 {
-    const std::function<bool(worker&)> end = [session](worker& w) { return w.kill(session); };
-    const bool found = co_await ask(*workers_[session % workers_.size()], end);
-    co_return found;
+    const std::function<kill_result(worker&)> end = [session](worker& w)
+    { return w.kill(session); };
+    const auto result = co_await ask(*workers_[session % workers_.size()], end);
+    co_return result;
 }
 
-asio::awaitable<session_list> front::sessions(const session_query& q)
+asio::awaitable<std::vector<session_list>> front::sessions(std::vector<session_query> queries)
 {
-    const std::function<session_list(worker&)> list = [q](worker& w) { return w.list(q); };
-    session_list all;
+    using lists = std::vector<session_list>;
+    const std::function<lists(worker&)> list = [&queries](worker& w)
+    {
+        lists out;
+        for (const auto& q : queries)
+            out.push_back(w.list(q));
+        return out;
+    };
+    std::vector<lists> parts(queries.size()); // of each query by worker
     for (auto& w : workers_)
     {
         auto of_worker = co_await ask(*w, list);
-        merge(all, std::move(of_worker), q.limit);
+        for (std::size_t i = 0; i < parts.size(); ++i)
+            parts[i].push_back(std::move(of_worker[i]));
     }
+    lists all;
+    for (std::size_t i = 0; i < parts.size(); ++i)
+        all.push_back(merged(std::move(parts[i]), queries[i].limit));
     co_return all;
 }
 

@@ -74,9 +74,12 @@ public:
     // Holds the new clients of a listener, or lets them in again. False: there is none.
     [[nodiscard]] bool pause(std::string_view listener, bool paused);
 
-    // Politely. False: no session has this number.
-    [[nodiscard]] boost::asio::awaitable<bool> kill(std::uint64_t session);
-    [[nodiscard]] boost::asio::awaitable<session_list> sessions(const session_query& q);
+    // Politely.
+    [[nodiscard]] boost::asio::awaitable<kill_result> kill(std::uint64_t session);
+
+    // A list for each query, in one walk.
+    [[nodiscard]] boost::asio::awaitable<std::vector<session_list>>
+    sessions(std::vector<session_query> queries);
 
     [[nodiscard]] std::vector<std::string> names() const; // of the listeners
 

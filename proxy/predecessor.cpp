@@ -5,8 +5,10 @@
 #include "proxy/log.hpp"
 #include "proxy/successor.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <utility>
 
@@ -29,7 +31,33 @@ std::string text_in(int file)
     }
 }
 
+// Open until this process accepts. Not a predecessor's, for whoever fails may have lost that
+// already, or never have come to look for one.
+unique_fd& way_back()
+{
+    static unique_fd fd;
+    return fd;
+}
+
+// A sentence; more would be cut in the log.
+constexpr std::size_t longest_complaint = 512;
+
 } // namespace
+
+void tell_failed(std::string_view why)
+{
+    inherited().adopt_environment();
+    if (!way_back().is_open())
+        way_back() = inherited().take_named(word_name);
+    if (!way_back().is_open())
+        return;
+    const auto sentence = why.substr(0, std::min(why.find('\n'), longest_complaint));
+    const auto line = failing + std::string(sentence) + "\n";
+    const auto n = // there is room: it is the first word
+        ::send(way_back().get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    static_cast<void>(n);
+    way_back().reset();
+}
 
 std::optional<predecessor> predecessor::find(boost::asio::io_context& control)
 {
@@ -37,6 +65,7 @@ std::optional<predecessor> predecessor::find(boost::asio::io_context& control)
     auto word = inherited().take_named(word_name);
     if (!word.is_open())
         return std::nullopt;
+    way_back() = unique_fd(::fcntl(word.get(), F_DUPFD_CLOEXEC, 0));
     predecessor p(control);
     p.word_.assign(boost::asio::local::stream_protocol(), word.get());
     word.release();
@@ -53,6 +82,7 @@ std::optional<predecessor> predecessor::find(boost::asio::io_context& control)
 
 void predecessor::tell(std::string_view line)
 {
+    way_back().reset();
     (unsent_ += line) += '\n';
     send();
 }

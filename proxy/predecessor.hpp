@@ -45,4 +45,8 @@ private:
     bool waits_ = false; // for room
 };
 
+// Before this process accepts: why it cannot, for the log of the one that it was to take over from.
+// Of several lines the first. Nothing happens where there is none.
+void tell_failed(std::string_view why);
+
 } // namespace rolegate::proxy

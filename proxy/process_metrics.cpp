@@ -43,6 +43,19 @@ void add_config(families& out, const process_view& view)
     dropped.move_to(out);
 }
 
+void add_logins(families& out, const login_counts& logins)
+{
+    metric_family all(
+        counter,
+        "admin_logins_total",
+        "Passwords that came to the admin port, by result; limited: not looked at."
+    );
+    all.add({{"result", "ok"}}, logins.ok);
+    all.add({{"result", "failed"}}, logins.failed);
+    all.add({{"result", "limited"}}, logins.limited);
+    all.move_to(out);
+}
+
 void add_certificates(families& out, const process_view& view)
 {
     metric_family ends(
@@ -83,6 +96,7 @@ void add_usage(families& out, const process_usage& u)
 void add_process_metrics(families& out, const process_view& view)
 {
     add_config(out, view);
+    add_logins(out, view.logins);
     add_certificates(out, view);
     add_usage(out, view.usage);
 }

@@ -9,6 +9,7 @@
 #include "proxy/availability.hpp"
 #include "proxy/balance.hpp"
 #include "proxy/certificate_ends.hpp"
+#include "proxy/login_counts.hpp"
 #include "proxy/process_usage.hpp"
 #include "proxy/reload_report.hpp"
 #include "proxy/role_history.hpp"
@@ -99,6 +100,7 @@ struct process_view
     certificate_ends certificates;
     bool shutting_down = false;
     std::uint64_t log_dropped = 0; // lines that found no room
+    login_counts logins;
     std::vector<cluster_view> clusters;
     std::vector<listener_view> listeners;
     std::vector<role_change> changes; // oldest first

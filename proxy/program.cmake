@@ -28,6 +28,7 @@ add_library(proxy_pages STATIC
     admin/haproxy_row.cpp
     admin/iso8601.cpp
     admin/json.cpp
+    admin/login_attempts.cpp
     admin/operation.cpp
     admin/password.cpp
     admin/reload_json.cpp
@@ -59,8 +60,10 @@ add_library(proxy STATIC
     admin/answers.cpp
     admin/authenticator.cpp
     admin/doorway.cpp
+    admin/http_exchange.cpp
     admin/http_server.cpp
     admin/operator_desk.cpp
+    admin/shared_listing.cpp
     admin/shared_view.cpp
     buffer_pool.cpp
     cancel.cpp

@@ -12,6 +12,7 @@
 #include "proxy/gather.hpp"
 #include "proxy/last_sessions.hpp"
 #include "proxy/log.hpp"
+#include "proxy/predecessor.hpp"
 #include "proxy/process_life.hpp"
 #include "proxy/service_status.hpp"
 #include "proxy/signals.hpp"
@@ -342,6 +343,7 @@ asio::awaitable<process_view> server::gather()
     auto v = co_await proxy::gather(front_, clusters_);
     v.config = config_.state();
     v.certificates = certificates_;
+    v.logins = admin_.logins();
     v.shutting_down = shutting_down_;
     co_return v;
 }
@@ -350,7 +352,7 @@ admin::http_sources server::sources()
 {
     return {
         [this] { return gather(); },
-        [this](const session_query& q) { return front_.sessions(q); },
+        [this](std::vector<session_query> q) { return front_.sessions(std::move(q)); },
         [this](admin::operation o) { return desk_.operate(std::move(o)); },
         [this] { return config::print(config_.settings()); }};
 }
@@ -384,6 +386,7 @@ int run_server(const config::settings& settings, std::function<config::load_resu
     catch (const std::exception& e)
     {
         log::line(log_level::error, "failed").text("error", e.what());
+        tell_failed(e.what());
         return 1;
     }
 }

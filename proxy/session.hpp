@@ -70,7 +70,7 @@ public:
     bool move_on();
 
     void end(errc why); // now, whatever is under way
-    void kill();        // with the message that is on its way: an operator wants it
+    bool kill();        // with the message that is on its way. False: it was to end already
     // Its first packet has been awaited for long enough: somebody else gets the place, at once.
     void give_up_handshake();
 

@@ -46,7 +46,15 @@ struct session_list
 // The oldest first; of those that came in the same millisecond whoever has the smaller number.
 [[nodiscard]] bool is_older(const session_row& a, const session_row& b);
 
-// The oldest `limit` of both, each of which has its oldest first.
-void merge(session_list& into, session_list from, std::size_t limit);
+// The oldest `limit` of all parts, each of which has its oldest first.
+[[nodiscard]] session_list merged(std::vector<session_list> parts, std::size_t limit);
+
+// What became of the order to end a session.
+enum class kill_result
+{
+    unknown, // no session has the number
+    killed,
+    ending, // it was to end already, whatever for
+};
 
 } // namespace rolegate::proxy

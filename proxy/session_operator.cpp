@@ -23,17 +23,20 @@ void session::obey_maintenance(bool must_go)
         worker_.settle(*this);
 }
 
-void session::kill()
+bool session::kill()
 {
-    if (!relay_)
-        return end(errc::killed);
-    if (why_ == errc::none)
+    if (why_ != errc::none || recorded_)
+        return false;
+    if (relay_)
         end_at_boundary(errc::killed);
+    else
+        end(errc::killed);
+    return true;
 }
 
 const char* session::state_text() const noexcept
 {
-    if (why_ != errc::none)
+    if (why_ != errc::none || recorded_)
         return "ending";
     if (relay_ && !relay_->readable())
         return "relaying";

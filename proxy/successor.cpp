@@ -198,9 +198,10 @@ bool successor::reap() noexcept
 
 std::string successor::last_words() const
 {
-    if (WIFSIGNALED(status_))
-        return std::string("it was ended by signal ") + std::to_string(WTERMSIG(status_));
-    return "it ended with exit code " + std::to_string(WEXITSTATUS(status_));
+    const auto how = WIFSIGNALED(status_)
+                         ? "it was ended by signal " + std::to_string(WTERMSIG(status_))
+                         : "it ended with exit code " + std::to_string(WEXITSTATUS(status_));
+    return complaint_.empty() ? how : how + ": " + complaint_;
 }
 
 asio::awaitable<std::string> successor::accepts()
@@ -218,6 +219,8 @@ asio::awaitable<std::string> successor::accepts()
     );
     const auto said = co_await line();
     accepted_ = said == accepting;
+    if (said.starts_with(failing))
+        complaint_ = said.substr(std::string_view(failing).size());
     timer_.cancel();
     if (accepted_)
         co_return "";

@@ -28,6 +28,9 @@ inline constexpr const char* word_name = "rolegate-word";   // what it writes th
 // The first line it writes; those after that are orders of operators.
 inline constexpr const char* accepting = "accepting";
 
+// It cannot accept, and ends: behind it stands why, for people.
+inline constexpr const char* failing = "failing ";
+
 // Among those: it has left everything to a successor of its own.
 inline constexpr const char* handed_on = "handed_on";
 
@@ -61,7 +64,7 @@ public:
     // has just done so.
     bool reap() noexcept;
 
-    // How it ended, and whether by itself and with exit code 0.
+    // How it ended, with what it has said of that, and whether by itself and with exit code 0.
     [[nodiscard]] std::string last_words() const;
     [[nodiscard]] bool ended_well() const noexcept { return ended_ && status_ == 0; }
 
@@ -71,7 +74,8 @@ private:
 
     boost::asio::local::stream_protocol::socket word_;
     boost::asio::steady_timer timer_;
-    std::string read_; // and not handed out yet
+    std::string read_;      // and not handed out yet
+    std::string complaint_; // why it does not accept; "" = it has not said
     pid_t pid_ = -1;
     int status_ = 0; // of its end
     bool ended_ = false;

@@ -4,7 +4,10 @@
 #include "proxy/door_changes.hpp"
 #include "proxy/log.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
+#include <string_view>
 
 namespace rolegate::proxy
 {
@@ -108,18 +111,40 @@ void tell_primary(
     }
 }
 
+// It is, or becomes, the primary: not for those who read from replicas, and nothing is wrong.
+bool left_for_writes(const health::grant& now)
+{
+    constexpr std::string_view rules[] = {"is-primary", "holds-lock", "fallback-over"};
+    return std::ranges::find(rules, now.rule) != std::end(rules);
+}
+
+void tell_up(const topology& t, const member_turn& m)
+{
+    log::line(log_level::info, "member_up")
+        .add("cluster", t.cluster)
+        .add("listener", m.listener)
+        .name("member", m.member)
+        .add("rule", m.now.rule)
+        .text("reason", m.now.reason);
+}
+
+void tell_down(const topology& t, const member_turn& m)
+{
+    const bool is_news = !left_for_writes(m.now);
+    log::line(is_news ? log_level::warning : log_level::info, "member_down")
+        .add("cluster", t.cluster)
+        .add("listener", m.listener)
+        .name("member", m.member)
+        .add("verdict", health::to_string(m.now.verdict))
+        .add("rule", m.now.rule)
+        .text("reason", m.now.reason);
+}
+
 void tell_doors(const topology& before, const topology& after)
 {
     const auto changes = changes_at_doors(before, after);
     for (const auto& m : changes.members)
-    {
-        const bool up = m.now.verdict == health::admission::open;
-        log::line line(up ? log_level::info : log_level::warning, up ? "member_up" : "member_down");
-        line.add("cluster", after.cluster).add("listener", m.listener).name("member", m.member);
-        if (!up)
-            line.add("verdict", health::to_string(m.now.verdict));
-        line.add("rule", m.now.rule).text("reason", m.now.reason);
-    }
+        m.now.verdict == health::admission::open ? tell_up(after, m) : tell_down(after, m);
     for (const auto& l : changes.listeners)
         log::line(
             l.open ? log_level::info : log_level::warning, l.open ? "listener_up" : "listener_down"

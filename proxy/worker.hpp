@@ -66,8 +66,8 @@ public:
     // The oldest that match, as many as asked for, and how many there are.
     [[nodiscard]] session_list list(const session_query& q) const;
 
-    // Politely. False: no session has this number.
-    bool kill(std::uint64_t id);
+    // Politely.
+    [[nodiscard]] kill_result kill(std::uint64_t id);
 
     void start_session(unique_fd client, listener_ptr l, const peer& from);
     void remove(session& s);

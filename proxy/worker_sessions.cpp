@@ -40,20 +40,18 @@ session_list worker::list(const session_query& q) const
     return out;
 }
 
-bool worker::kill(std::uint64_t id)
+kill_result worker::kill(std::uint64_t id)
 {
-    bool found = false;
-    const auto end = [&found, id](session& s)
+    auto result = kill_result::unknown;
+    const auto end = [&result, id](session& s)
     {
-        if (s.id() != id)
-            return;
-        found = true;
-        s.kill();
+        if (s.id() == id)
+            result = s.kill() ? kill_result::killed : kill_result::ending;
     };
     for_each_session(waiting_, end);
-    if (!found)
+    if (result == kill_result::unknown)
         for_each_session(relaying_, end);
-    return found;
+    return result;
 }
 
 } // namespace rolegate::proxy

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/admin/access.hpp"
 
+#include "config/address.hpp"
 #include "proxy/address_range.hpp"
 #include "proxy/admin/json.hpp"
 
@@ -18,14 +19,6 @@ namespace json = boost::json;
 response error(int status, const std::string& what)
 {
     return {status, "application/json", error_json(what)};
-}
-
-bool is_loopback(const std::string& host)
-{
-    static const address_range v4(config::network{"127.0.0.0", 8});
-    static const address_range v6(config::network{"::1", 128});
-    const auto address = parse_client_address(host);
-    return host == "localhost" || (address && (v4.contains(*address) || v6.contains(*address)));
 }
 
 // "[::1]:7000" is "::1", "localhost:7000" is "localhost".
@@ -65,7 +58,7 @@ bool needs_user(const config::admin_settings& admin)
 // Why whoever asks may not operate; "" = he may.
 std::string objection(const request_facts& r, const config::admin_settings& admin)
 {
-    const bool only_here = admin.bind.is_unix() || is_loopback(admin.bind.host);
+    const bool only_here = admin.bind.is_unix() || config::is_loopback(admin.bind);
     if (!r.origin.empty() && !is_own_page(r))
         return "operations are not for pages of another site (" + std::string(r.origin) + ")";
     if (!needs_user(admin) && !only_here)

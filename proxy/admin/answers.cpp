@@ -5,8 +5,6 @@
 #include "proxy/admin/reload_json.hpp"
 #include "proxy/admin/sessions_json.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <exception>
@@ -20,8 +18,6 @@ namespace
 {
 
 namespace asio = boost::asio;
-
-constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 
 // Pages that are kept until there is another view.
 constexpr std::size_t most_pages = 32;
@@ -37,8 +33,8 @@ answers::answers(
     http_sources from,
     const password_limits& passwords
 )
-    : control_(control), settings_(settings), from_(std::move(from)),
-      users_(settings.users, passwords), views_(control, from_.view)
+    : settings_(settings), from_(std::move(from)), users_(settings.users, passwords),
+      views_(control, from_.view), listings_(control, from_.sessions)
 {
 }
 
@@ -108,7 +104,7 @@ asio::awaitable<response> answers::show(http_question r)
     {
         if (auto* wrong = std::get_if<response>(&*query))
             co_return std::move(*wrong);
-        auto listed = co_await list_sessions(std::get<session_query>(*std::move(query)));
+        auto listed = co_await listings_.get(std::get<session_query>(*std::move(query)));
         co_return listed;
     }
     if (r.path() == "/api/v1/config" && (r.method == "GET" || r.method == "HEAD"))
@@ -131,32 +127,6 @@ asio::awaitable<response> answers::show(http_question r)
     if (page.status != 404)
         pages_[key] = page;
     co_return page;
-}
-
-// A walk through all sessions: one at a time, and not more often than views are gathered.
-asio::awaitable<response> answers::list_sessions(session_query q)
-{
-    while (listing_ || std::chrono::steady_clock::now() < next_listing_)
-    {
-        asio::steady_timer turn(control_, shared_view::pause);
-        co_await turn.async_wait(nothrow);
-    }
-    listing_ = true;
-    next_listing_ = std::chrono::steady_clock::now() + shared_view::pause;
-    session_list list;
-    std::exception_ptr failed;
-    try
-    {
-        list = co_await from_.sessions(q);
-    }
-    catch (...)
-    {
-        failed = std::current_exception();
-    }
-    listing_ = false;
-    if (failed)
-        std::rethrow_exception(failed);
-    co_return sessions_answer(list);
 }
 
 } // namespace rolegate::proxy::admin

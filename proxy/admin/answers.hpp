@@ -8,13 +8,12 @@
 #include "proxy/admin/access.hpp"
 #include "proxy/admin/authenticator.hpp"
 #include "proxy/admin/operation.hpp"
+#include "proxy/admin/shared_listing.hpp"
 #include "proxy/admin/shared_view.hpp"
-#include "proxy/session_list.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include <chrono>
 #include <functional>
 #include <map>
 #include <string>
@@ -27,7 +26,7 @@ namespace rolegate::proxy::admin
 struct http_sources
 {
     shared_view::source view; // what the pages show
-    std::function<boost::asio::awaitable<session_list>(const session_query&)> sessions;
+    shared_listing::source sessions;
     std::function<boost::asio::awaitable<response>(operation)> operate; // for somebody who may
     std::function<std::string()> configuration;                         // without secrets
 };
@@ -72,20 +71,19 @@ public:
 
     [[nodiscard]] boost::asio::awaitable<response> answer(http_question r);
 
+    [[nodiscard]] const login_counts& logins() const noexcept { return users_.counts(); }
+
 private:
     boost::asio::awaitable<response> answer_known(http_question r);
     boost::asio::awaitable<response> show(http_question r);
-    boost::asio::awaitable<response> list_sessions(session_query q);
 
-    boost::asio::io_context& control_;
     config::admin_settings settings_;
     http_sources from_;
     authenticator users_;
     shared_view views_;
     view_ptr shown_;                        // by the pages:
     std::map<std::string, response> pages_; // by path
-    std::chrono::steady_clock::time_point next_listing_{};
-    bool listing_ = false;
+    shared_listing listings_;
 };
 
 } // namespace rolegate::proxy::admin

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/admin/authenticator.hpp"
 
-#include "proxy/admin/basic_auth.hpp"
 #include "proxy/admin/password.hpp"
 #include "proxy/log.hpp"
 
@@ -30,10 +29,8 @@ namespace asio = boost::asio;
 
 constexpr std::size_t most_remembered = 64;
 
-constexpr std::size_t most_addresses = 1024;
-
-// A hash takes milliseconds up to half a second.
-constexpr long most_waiting = 8;
+// Of passwords that one address has sent in ten seconds, and of each reason not to take them.
+constexpr unsigned lines_told = 3;
 
 // What both threads know of a hash that is being made.
 struct question
@@ -64,7 +61,7 @@ bool is_right(const std::string& given, const std::string& kept)
 } // namespace
 
 authenticator::authenticator(user_map users, const password_limits& limits)
-    : users_(std::move(users)), limits_(limits)
+    : users_(std::move(users)), limits_(limits), attempts_(limits.per_second, limits.at_once)
 {
     if (RAND_bytes(key_.data(), static_cast<int>(key_.size())) != 1)
         throw std::runtime_error("no random numbers for 'admin.users'");
@@ -87,31 +84,59 @@ asio::awaitable<identity> authenticator::identify(std::string authorization, std
 {
     if (authorization.empty() || users_.empty())
         co_return identity{};
-    const auto said = parse_basic(authorization);
+    auto said = parse_basic(authorization);
     if (!said)
-        co_return identity{"", 401, "only HTTP Basic is understood"};
+    {
+        const identity nobody{"", 401, "only HTTP Basic is understood"};
+        note(nobody, "", from);
+        co_return nobody;
+    }
+    const auto user = said->user;
+    auto who = co_await find_out(*std::move(said), from);
+    note(who, user, from);
+    co_return who;
+}
+
+asio::awaitable<identity> authenticator::find_out(credentials said, std::string from)
+{
     const auto now = std::chrono::steady_clock::now();
-    const auto mark = digest_of(said->user, said->password);
+    const auto mark = digest_of(said.user, said.password);
     if (const auto found = known_.find(mark); found != known_.end() && now < found->second)
     {
         found->second =
             now + limits_.remember_for; // others who guess from there do not lock it out
-        co_return identity{said->user, 0, ""};
+        co_return identity{said.user, 0, ""};
     }
-    if (!may_try(from, now))
+    if (!attempts_.may_try(from, now))
         co_return identity{"", 429, "too many passwords were tried from there; wait some seconds"};
-    if (waiting_.use_count() > most_waiting)
+    const auto place = attempts_.take_place(from);
+    if (!place)
         co_return identity{"", 503, "too many passwords are being checked; try again"};
 
-    const auto found = users_.find(said->user);
+    const auto found = users_.find(said.user);
     const bool exists = found != users_.end();
     const auto generation = generation_;
-    const auto place = waiting_;
-    const bool right = co_await verify(said->password, exists ? found->second : nobodys_password());
+    const bool right = co_await verify(said.password, exists ? found->second : nobodys_password());
     if (!exists || !right || generation != generation_)
         co_return identity{"", 401, "wrong user or password"};
     remember(mark, now);
-    co_return identity{said->user, 0, ""};
+    co_return identity{said.user, 0, ""};
+}
+
+// Never the password.
+void authenticator::note(const identity& who, const std::string& user, const std::string& from)
+{
+    if (who.status == 0)
+    {
+        ++counts_.ok;
+        return;
+    }
+    ++(who.status == 401 ? counts_.failed : counts_.limited);
+    log::line(config::log_level::warning, "login_failed")
+        .limit(lines_told, {{"client", from}, {"error", who.why}})
+        .name("client", from)
+        .name("user", user)
+        .text("error", who.why);
 }
 
 asio::awaitable<bool> authenticator::verify(std::string given, std::string kept)
@@ -151,16 +176,6 @@ authenticator::digest_of(const std::string& user, const std::string& password) c
         ))
         throw std::runtime_error("no HMAC for 'admin.users'");
     return out;
-}
-
-bool authenticator::may_try(const std::string& from, time_point now)
-{
-    // Whoever has that many addresses is held up by the one thread that makes hashes.
-    if (attempts_.size() >= most_addresses && !attempts_.contains(from))
-        attempts_.clear();
-    const auto [at, added] =
-        attempts_.try_emplace(from, token_bucket(limits_.per_second, limits_.at_once));
-    return at->second.take(now);
 }
 
 void authenticator::remember(const digest& d, time_point now)

@@ -5,16 +5,16 @@
 // some seconds. Control thread only.
 #pragma once
 
-#include "proxy/token_bucket.hpp"
+#include "proxy/admin/basic_auth.hpp"
+#include "proxy/admin/login_attempts.hpp"
+#include "proxy/login_counts.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include <array>
 #include <chrono>
-#include <cstddef>
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -49,16 +49,20 @@ public:
 
     void use(user_map users); // from now on
 
-    // `from` is whatever tells guessers apart: an address without its port.
+    // Who is refused is told in the log, and everybody is counted. `from`: an address without its
+    // port.
     [[nodiscard]] boost::asio::awaitable<identity>
     identify(std::string authorization, std::string from);
+
+    [[nodiscard]] const login_counts& counts() const noexcept { return counts_; }
 
 private:
     using digest = std::array<unsigned char, 32>;
     using time_point = std::chrono::steady_clock::time_point;
 
     [[nodiscard]] digest digest_of(const std::string& user, const std::string& password) const;
-    [[nodiscard]] bool may_try(const std::string& from, time_point now);
+    [[nodiscard]] boost::asio::awaitable<identity> find_out(credentials said, std::string from);
+    void note(const identity& who, const std::string& user, const std::string& from);
     [[nodiscard]] boost::asio::awaitable<bool> verify(std::string given, std::string kept);
     void remember(const digest& d, time_point now);
 
@@ -66,9 +70,8 @@ private:
     password_limits limits_;
     std::array<unsigned char, 32> key_{}; // of this process: digests mean nothing elsewhere
     std::map<digest, time_point> known_;  // until when
-    std::map<std::string, token_bucket> attempts_;
-    // Whoever waits for a hash has a copy: a frame may outlive us, and end by an exception.
-    std::shared_ptr<const char> waiting_ = std::make_shared<const char>('\0');
+    login_attempts attempts_;
+    login_counts counts_;
     unsigned generation_ = 0; // of `users_`
     boost::asio::thread_pool pool_{1};
 };

@@ -178,9 +178,10 @@ std::string address_of(const any_socket& s)
     const auto from = s.remote_endpoint(ec);
     if (ec)
         return "";
-    auto who = peer_from(from.data());
-    who.port = 0;
-    return who.text();
+    auto text = peer_from(from.data()).text(); // "10.1.2.3:5555", "[fd00::1]:5555", "unix"
+    if (const auto port = text.rfind(':'); port != text.npos)
+        text.erase(port);
+    return text.starts_with('[') ? text.substr(1, text.size() - 2) : text;
 }
 
 } // namespace rolegate::proxy::admin

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/admin/http_server.hpp"
 
-#include "proxy/admin/json.hpp"
+#include "proxy/admin/http_exchange.hpp"
 #include "proxy/inherited_sockets.hpp"
 #include "proxy/log.hpp"
 
@@ -10,13 +10,6 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/basic_stream.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 
 #include <algorithm>
 #include <exception>
@@ -31,99 +24,14 @@ namespace
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
-using protocol = asio::generic::stream_protocol;
-using any_stream = beast::basic_stream<protocol>;
 using boost::system::error_code;
 using namespace std::chrono_literals;
-
-constexpr auto nothrow = asio::as_tuple(asio::use_awaitable);
 
 // After a failed accept (EMFILE: descriptors are used up) the next attempt would fail as fast.
 constexpr auto accept_pause = 100ms;
 
-// How long bytes of a refused request are thrown away, so that the answer to it arrives: closing
-// a socket with unread bytes resets the connection.
-constexpr auto linger = 1s;
-constexpr std::size_t linger_chunk = 4096;
-
 // An answer that is not taken for so long may be given up for others.
 constexpr auto slow_reader = 1s;
-
-// What a request that could not be read deserves; 0 = close without an answer.
-int status_of_error(error_code ec)
-{
-    if (ec == http::error::header_limit)
-        return 431;
-    if (ec == http::error::body_limit)
-        return 413;
-    if (ec == http::error::end_of_stream || ec == http::error::partial_message)
-        return 0;
-    // Everything else of this category is a message that is no HTTP.
-    return ec.category() == make_error_code(http::error::bad_method).category() ? 400 : 0;
-}
-
-response error_response(int status)
-{
-    const auto what = http::obsolete_reason(static_cast<http::status>(status));
-    return {status, "application/json", error_json(std::string_view(what.data(), what.size()))};
-}
-
-struct exchange
-{
-    unsigned version = 11;
-    bool head = false; // the answer to HEAD has the length, but not the body
-    bool keep_alive = false;
-};
-
-template <class Body> void fill(http::response<Body>& out, const response& from, const exchange& x)
-{
-    out.version(x.version);
-    out.result(static_cast<unsigned>(from.status));
-    out.set(http::field::server, "rolegate");
-    out.set(http::field::content_type, from.content_type);
-    out.set(http::field::cache_control, "no-store");
-    out.set("X-Content-Type-Options", "nosniff");
-    if (!from.policy.empty())
-        out.set("Content-Security-Policy", from.policy);
-    if (from.status == 405)
-        out.set(http::field::allow, from.allow);
-    if (!from.authenticate.empty())
-        out.set(http::field::www_authenticate, from.authenticate);
-    out.keep_alive(x.keep_alive);
-    out.content_length(from.body.size());
-}
-
-template <class Stream>
-asio::awaitable<error_code> send(Stream& stream, response& from, const exchange& x)
-{
-    if (x.head)
-    {
-        http::response<http::empty_body> out;
-        fill(out, from, x);
-        const auto [ec, n] = co_await http::async_write(stream, out, nothrow);
-        co_return ec;
-    }
-    http::response<http::string_body> out;
-    fill(out, from, x);
-    out.body() = std::move(from.body);
-    const auto [ec, n] = co_await http::async_write(stream, out, nothrow);
-    co_return ec;
-}
-
-asio::awaitable<void> close_politely(any_stream& stream, beast::flat_buffer& buffer)
-{
-    error_code ignored;
-    stream.socket().shutdown(any_socket::shutdown_send, ignored);
-    stream.expires_after(linger);
-    for (;;)
-    {
-        buffer.clear();
-        const auto space = buffer.prepare(linger_chunk);
-        const auto [ec, n] = co_await stream.async_read_some(space, nothrow);
-        if (ec)
-            co_return;
-    }
-}
 
 // What went wrong with one connection ends neither the others nor the proxy.
 void tell_of(const std::exception_ptr& e)
@@ -146,6 +54,7 @@ struct http_server::connection
         waiting, // for a request, or for TLS
         working, // on the answer
         sending,
+        leaving, // all has been said, and what it still sends is thrown away
     };
 
     explicit connection(any_socket socket) : stream(std::move(socket)) {}
@@ -162,6 +71,7 @@ struct http_server::connection
         switch (is)
         {
         case stage::waiting:
+        case stage::leaving:
             return true;
         case stage::working:
             return now - since > limits.exchange;
@@ -169,6 +79,14 @@ struct http_server::connection
             return now - since > slow_reader;
         }
         return false;
+    }
+
+    // Nothing is lost with one that leaves.
+    [[nodiscard]] bool goes_before(const connection& other) const
+    {
+        const bool leaves = is == stage::leaving;
+        const bool other_leaves = other.is == stage::leaving;
+        return leaves != other_leaves ? leaves : since < other.since;
     }
 
     // Its frame lives on until what it waits for has come, and ends then.
@@ -256,9 +174,9 @@ asio::awaitable<bool> http_server::accept_one()
     co_return true;
 }
 
-// Whoever has kept us waiting for longest goes, so that many who say nothing keep nobody out; so
-// does whoever has waited for us for so long that he has hardly stayed. False: all are being
-// answered.
+// Whoever leaves goes first, then whoever has kept us waiting for longest, so that many who say
+// nothing, or nonsense, keep nobody out; so does whoever has waited for us for so long that he has
+// hardly stayed. False: all are being answered.
 bool http_server::make_room()
 {
     if (connections_.size() < limits_.connections)
@@ -267,7 +185,7 @@ bool http_server::make_room()
     connection* idlest = nullptr;
     for (auto* c : connections_)
     {
-        if (c->may_go(now, limits_) && (!idlest || c->since < idlest->since))
+        if (c->may_go(now, limits_) && (!idlest || c->goes_before(*idlest)))
             idlest = c;
     }
     if (!idlest)
@@ -321,22 +239,22 @@ asio::awaitable<void> http_server::converse(Stream& stream, connection& c, bool 
     const auto from = address_of(c.stream.socket());
     while (x.keep_alive && !stopped_) // it may stop while we send
     {
-        http::request_parser<http::string_body> parser;
+        request_parser parser;
         parser.header_limit(limits_.header_bytes);
         parser.body_limit(limits_.body_bytes);
         c.stream.expires_after(limits_.exchange);
         c.enter(connection::stage::waiting);
-        const auto [read_error, n] = co_await http::async_read(stream, buffer, parser, nothrow);
+        const int deserved = co_await read_request(stream, buffer, parser);
         c.enter(connection::stage::working);
-        if (read_error)
+        if (deserved == 0)
+            co_return;
+        if (deserved != whole_request)
         {
-            const auto status = status_of_error(read_error);
-            if (status == 0)
-                co_return;
             x = {};
-            auto refusal = error_response(status);
+            auto refusal = error_response(deserved);
             c.enter(connection::stage::sending);
             const auto write_error = co_await send(stream, refusal, x);
+            c.enter(connection::stage::leaving);
             if (!write_error)
                 co_await close_politely(c.stream, buffer);
             co_return;
@@ -366,6 +284,7 @@ asio::awaitable<void> http_server::converse(Stream& stream, connection& c, bool 
         if (write_error)
             co_return;
     }
+    c.enter(connection::stage::leaving);
     if constexpr (!std::is_same_v<Stream, any_stream>)
     {
         c.stream.expires_after(linger);

@@ -58,6 +58,7 @@ public:
 
     // "127.0.0.1:7000"
     [[nodiscard]] const std::string& bound() const noexcept { return door_.bound(); }
+    [[nodiscard]] const login_counts& logins() const noexcept { return answers_.logins(); }
     [[nodiscard]] shared_socket shared() { return door_.shared(); } // until stop()
 
 private:

@@ -132,10 +132,17 @@ response done(const operation& o, const std::vector<std::string>& warnings)
     case operation::what::kill:
         said["session"] = o.session;
         said["killed"] = true;
+        said["result"] = "killed";
         break;
     case operation::what::reload: // see reload_answer()
         break;
     }
+    return {200, "application/json", json::serialize(said) + "\n"};
+}
+
+response ending_already(const operation& o)
+{
+    const json::object said{{"session", o.session}, {"killed", false}, {"result", "ending"}};
     return {200, "application/json", json::serialize(said) + "\n"};
 }
 

@@ -45,6 +45,9 @@ struct operation
 // {"cluster": ..., "member": ..., "state": ..., "warnings": [...]} and the like.
 [[nodiscard]] response done(const operation& o, const std::vector<std::string>& warnings = {});
 
+// The session was to end already: this order has done nothing.
+[[nodiscard]] response ending_already(const operation& o);
+
 // 409: nobody may change what another process is about to take over.
 [[nodiscard]] response upgrade_under_way();
 

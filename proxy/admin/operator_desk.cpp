@@ -44,9 +44,11 @@ asio::awaitable<response> operator_desk::operate(operation o)
     case operation::what::kill:
         break;
     }
-    const bool found = co_await means_.clients().kill(o.session);
-    if (!found)
+    const auto result = co_await means_.clients().kill(o.session);
+    if (result == kill_result::unknown)
         co_return no_such("session has the number", std::to_string(o.session), {});
+    if (result == kill_result::ending)
+        co_return ending_already(o);
     log::line(log_level::info, "session_killed")
         .add("id", static_cast<std::int64_t>(o.session))
         .add("by", who_of(o));

@@ -13,6 +13,7 @@
 #include "proxy/cli/table.hpp"
 #include "proxy/cli/version.hpp"
 #include "proxy/cli/watch.hpp"
+#include "proxy/predecessor.hpp"
 #include "proxy/server.hpp"
 #include "proxy/unusable_files.hpp"
 
@@ -135,7 +136,14 @@ int run(const source& from)
 {
     const auto loaded = load(from);
     if (report_problems(loaded))
+    {
+        const auto more = loaded.problems.size() - 1;
+        tell_failed(
+            config::to_string(loaded.problems.front()) +
+            (more > 0 ? " (and " + std::to_string(more) + " more)" : "")
+        );
         return usage;
+    }
     return run_server(loaded.value, [from] { return load(from); });
 }
 
@@ -144,6 +152,11 @@ int check(const arguments& args)
     const auto loaded = load(args.from);
     if (report_problems(loaded))
         return usage;
+    for (auto warning : loaded.warnings)
+    {
+        warning.text.insert(0, "warning: ");
+        std::cerr << config::to_string(warning) << '\n';
+    }
     const auto files = unusable_files(loaded.value);
     for (const auto& problem : files)
         std::cerr << name_of(args.from) << ": " << problem << '\n';

@@ -44,7 +44,8 @@ std::string order_text(const std::string& json_text)
         out = "member " + text_at(told, "cluster") + "/" + text_at(told, "member") + ": " +
               text_at(told, "state") + "\n";
     else if (!at(told, "session").is_null())
-        out = "session " + text_at(told, "session") + ": ended\n";
+        out = "session " + text_at(told, "session") + ": " +
+              (text_at(told, "result") == "ending" ? "was ending already\n" : "ended\n");
     for (const auto& warning : array_at(told, "warnings"))
         out += "warning: " + text(warning) + "\n";
     return out;

@@ -62,6 +62,19 @@ def test_broken_configuration_is_refused_with_its_place(tmp_path, command, what,
     assert word in place[0], result
 
 
+def test_passwords_in_clear_text_are_warned_of(tmp_path):
+    """What is seldom meant has its place, too; it can be used all the same."""
+    path = tmp_path / "rolegate.yaml"
+    path.write_text(re.sub(r"admin: \{bind: [^,}]*", "admin: {bind: '*:7000', users: {dba: secret}", good()))
+
+    result = run("check", "-c", str(path))
+
+    assert result.returncode == 0, result
+    assert re.fullmatch(re.escape(str(path)) + r":\d+:\d+: warning: passwords of 'users' cross the network .*\n",
+                        result.stderr), result
+    assert result.stdout == f"{path}: ok\n" and "secret" not in result.stderr
+
+
 def test_all_problems_are_reported_at_once(tmp_path):
     """Three mistakes in one file are three messages, not three runs."""
     path = tmp_path / "rolegate.yaml"

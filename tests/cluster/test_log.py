@@ -45,6 +45,8 @@ def test_a_switchover_can_be_read_from_the_log(cluster, make_rolegate):
     found, = events(proxy, "primary_opened")
     assert (found["member"], found["previous"]) == (old, None) and "after_ms" not in found
     assert events(proxy, "listener_up", listener="write") and events(proxy, "member_up", listener="write", member=old)
+    # That the primary is not for readers is no news.
+    assert events(proxy, "member_down", level="warning") == []
 
     with session(cluster, proxy, proxy.write_port) as connection:
         ask(connection, "SELECT 1")

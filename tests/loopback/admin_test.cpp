@@ -2,42 +2,32 @@
 #include "proxy/admin/http_server.hpp"
 
 #include "proxy/cli/client.hpp"
+#include "tests/support/http_peer.hpp"
 #include "tests/support/sample_view.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <doctest/doctest.h>
 
-#include <cerrno>
-#include <cstdlib>
 #include <ctime>
 #include <future>
-#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <utility>
 
-#include <arpa/inet.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 using namespace rolegate;
 using proxy::admin::http_limits;
 using proxy::admin::http_server;
+using support::http_peer;
+using support::scaled;
 using namespace std::chrono_literals;
 
 namespace
 {
 
 namespace asio = boost::asio;
-
-// How long a test waits for what must happen.
-std::chrono::milliseconds patience()
-{
-    const char* scale = std::getenv("ROLEGATE_TEST_TIMEOUT_SCALE");
-    return std::chrono::milliseconds(static_cast<int>(10'000 * (scale ? std::atof(scale) : 1)));
-}
 
 // For limits that must not be what ends a test.
 constexpr auto never = 1h;
@@ -65,9 +55,9 @@ asio::awaitable<proxy::admin::response> obey(proxy::admin::operation o)
     co_return proxy::admin::done(o);
 }
 
-asio::awaitable<proxy::session_list> no_sessions(const proxy::session_query&)
+asio::awaitable<std::vector<proxy::session_list>> no_sessions(std::vector<proxy::session_query> q)
 {
-    co_return proxy::session_list{};
+    co_return std::vector<proxy::session_list>(q.size());
 }
 
 proxy::admin::http_sources sources(proxy::admin::shared_view::source view = good_view)
@@ -121,7 +111,10 @@ public:
     }
 
     // No connection and no timer is left.
-    [[nodiscard]] bool ends() { return end_.wait_for(patience()) == std::future_status::ready; }
+    [[nodiscard]] bool ends()
+    {
+        return end_.wait_for(scaled(support::patience)) == std::future_status::ready;
+    }
 
     [[nodiscard]] std::uint16_t port() const { return port_; }
     [[nodiscard]] std::string bound() const { return server_.bound(); }
@@ -134,109 +127,6 @@ private:
     std::future<void> end_ = ended_.get_future();
     bool stopped_ = false;
     std::thread thread_;
-};
-
-// A blocking client whose every wait is bounded.
-class client
-{
-public:
-    client() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) { REQUIRE(fd_ >= 0); }
-
-    explicit client(const running_server& to) : client() { connect(to); }
-
-    ~client() { close(); }
-
-    client(const client&) = delete;
-    client& operator=(const client&) = delete;
-
-    void connect(const running_server& to)
-    {
-        ::sockaddr_in at{};
-        at.sin_family = AF_INET;
-        at.sin_port = htons(to.port());
-        at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        wait_at_most(patience());
-        REQUIRE(::connect(fd_, reinterpret_cast<::sockaddr*>(&at), sizeof at) == 0);
-    }
-
-    void close()
-    {
-        if (fd_ >= 0)
-            ::close(fd_);
-        fd_ = -1;
-    }
-
-    void wait_at_most(std::chrono::milliseconds limit)
-    {
-        const ::timeval tv{limit.count() / 1000, limit.count() % 1000 * 1000};
-        ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
-        ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
-    }
-
-    // A server that has given up on us may refuse to read on: no error of the test.
-    void send(std::string_view text) { (void)::send(fd_, text.data(), text.size(), MSG_NOSIGNAL); }
-
-    void get(const std::string& path, const std::string& more = "")
-    {
-        send("GET " + path + " HTTP/1.1\r\nHost: x\r\n" + more + "\r\n");
-    }
-
-    // One message, by its Content-Length; what the server sent until it closed when it is cut.
-    std::string read_answer()
-    {
-        while (!whole_answer() && read_some())
-            ;
-        const auto size = whole_answer().value_or(unread_.size());
-        auto answer = unread_.substr(0, size);
-        unread_.erase(0, size);
-        return answer;
-    }
-
-    std::string read_head()
-    {
-        while (unread_.find("\r\n\r\n") == unread_.npos && read_some())
-            ;
-        return std::exchange(unread_, "");
-    }
-
-    // Everything until the server closes; a reset is as good a close as a FIN.
-    std::string read_to_end()
-    {
-        while (read_some())
-            ;
-        CHECK(closed_);
-        return std::exchange(unread_, "");
-    }
-
-    [[nodiscard]] bool timed_out() const { return timed_out_; }
-
-private:
-    bool read_some()
-    {
-        char chunk[4096];
-        const auto n = ::recv(fd_, chunk, sizeof chunk, 0);
-        timed_out_ = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-        closed_ = n <= 0 && !timed_out_;
-        if (n > 0)
-            unread_.append(chunk, static_cast<std::size_t>(n));
-        return n > 0;
-    }
-
-    [[nodiscard]] std::optional<std::size_t> whole_answer() const
-    {
-        constexpr std::string_view length = "Content-Length: ";
-        const auto end = unread_.find("\r\n\r\n");
-        const auto at = unread_.find(length);
-        if (end == unread_.npos || at == unread_.npos)
-            return std::nullopt;
-        const auto size = end + 4 + std::stoul(unread_.substr(at + length.size()));
-        return unread_.size() < size ? std::nullopt : std::optional(size);
-    }
-
-    int fd_;
-    std::string unread_;
-    bool closed_ = false;
-    bool timed_out_ = false;
 };
 
 bool begins_with(const std::string& answer, const char* begin)
@@ -256,7 +146,7 @@ TEST_SUITE_BEGIN("admin/http_server");
 TEST_CASE("a page comes with its type and length, and the connection lives on")
 {
     running_server server(with_exchange(never));
-    client c(server);
+    http_peer c(server.port());
 
     c.get("/livez");
     const auto live = c.read_answer();
@@ -277,7 +167,7 @@ TEST_CASE("a page comes with its type and length, and the connection lives on")
 TEST_CASE("requests sent at once are answered in their order")
 {
     running_server server(with_exchange(never));
-    client c(server);
+    http_peer c(server.port());
 
     c.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /nope HTTP/1.1\r\nHost: x\r\n\r\n");
 
@@ -288,7 +178,7 @@ TEST_CASE("requests sent at once are answered in their order")
 TEST_CASE("a client of HTTP/1.0 gets its answer and the end of the connection")
 {
     running_server server(with_exchange(never));
-    client c(server);
+    http_peer c(server.port());
 
     c.send("GET /livez HTTP/1.0\r\n\r\n");
 
@@ -298,7 +188,7 @@ TEST_CASE("a client of HTTP/1.0 gets its answer and the end of the connection")
 TEST_CASE("HEAD is answered with the length of the page, but without the page")
 {
     running_server server(with_exchange(never));
-    client c(server);
+    http_peer c(server.port());
 
     c.send("HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n");
     const auto head = c.read_head();
@@ -313,7 +203,7 @@ TEST_CASE("HEAD is answered with the length of the page, but without the page")
 TEST_CASE("another method is told which ones there are")
 {
     running_server server(with_exchange(never));
-    client c(server);
+    http_peer c(server.port());
 
     c.send("POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi");
     const auto answer = c.read_answer();
@@ -354,7 +244,7 @@ TEST_CASE("a request over the limits, or one that is no HTTP, is refused and clo
     for (const auto& row : rows)
     {
         CAPTURE(row.name);
-        client c(server);
+        http_peer c(server.port());
         c.send(row.request);
         const auto answer = c.read_to_end();
         CAPTURE(answer);
@@ -362,12 +252,53 @@ TEST_CASE("a request over the limits, or one that is no HTTP, is refused and clo
     }
 }
 
+TEST_CASE("a client that waits to be told to send its body is told so, and only then")
+{
+    running_server server(with_exchange(never));
+    const std::string head = "POST /api/v1/listeners/write/pause HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                             "Content-Length: 2\r\n";
+    const struct
+    {
+        const char* name;
+        std::string request;
+        bool is_told;
+    } rows[] = {
+        {"it asks", head + "Expect: 100-continue\r\n\r\n", true},
+        {"in other letters", head + "Expect: 100-Continue\r\n\r\n", true},
+        {"its body has come already", head + "Expect: 100-continue\r\n\r\n{", false},
+        {"it has none", "GET /livez HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n", false},
+    };
+    for (const auto& row : rows)
+    {
+        CAPTURE(row.name);
+        http_peer c(server.port());
+        c.send(row.request);
+        if (row.is_told)
+            CHECK(c.read_head() == "HTTP/1.1 100 Continue\r\n\r\n");
+        if (!row.request.starts_with("GET"))
+            c.send(row.request.ends_with("{") ? "}" : "{}");
+        CHECK(begins_with(c.read_answer(), "HTTP/1.1 200 OK\r\n"));
+        c.get("/livez"); // on the same connection
+        CHECK(begins_with(c.read_answer(), "HTTP/1.1 200 OK\r\n"));
+    }
+
+    http_peer old(server.port());
+    old.send("POST /livez HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nhi");
+    CHECK(begins_with(old.read_to_end(), "HTTP/1.0 405 "));
+    http_peer demanding(server.port());
+    demanding.send(head + "Expect: miracles\r\n\r\n");
+    CHECK(begins_with(demanding.read_to_end(), "HTTP/1.1 417 "));
+    http_peer large(server.port());
+    large.send("POST / HTTP/1.1\r\nContent-Length: 66560\r\nExpect: 100-continue\r\n\r\n");
+    CHECK(begins_with(large.read_to_end(), "HTTP/1.1 413 "));
+}
+
 TEST_CASE("a client that does not finish its request is closed after the time limit")
 {
-    running_server server(with_exchange(patience() / 20));
-    client silent(server);
-    client slow(server);
-    client waiting(server);
+    running_server server(with_exchange(scaled(support::patience) / 20));
+    http_peer silent(server.port());
+    http_peer slow(server.port());
+    http_peer waiting(server.port());
 
     slow.send("GET /livez HTTP/1.1\r\nHost:");
     waiting.get("/livez");
@@ -383,16 +314,16 @@ TEST_CASE("one connection too many takes the place of whoever has waited for lon
     auto limits = with_exchange(never);
     limits.connections = 3;
     running_server server(limits);
-    client first(server);
-    client second(server);
-    client third(server);
+    http_peer first(server.port());
+    http_peer second(server.port());
+    http_peer third(server.port());
     for (auto* c : {&second, &third, &first})
     {
         c->get("/livez");
         CHECK(begins_with(c->read_answer(), "HTTP/1.1 200 "));
     }
 
-    client fourth(server);
+    http_peer fourth(server.port());
     fourth.get("/livez");
 
     CHECK(begins_with(fourth.read_answer(), "HTTP/1.1 200 "));
@@ -404,10 +335,30 @@ TEST_CASE("one connection too many takes the place of whoever has waited for lon
     }
 }
 
+TEST_CASE("whoever has been refused makes room before anybody else")
+{
+    auto limits = with_exchange(never);
+    limits.connections = 2;
+    running_server server(limits);
+    http_peer kept(server.port());
+    kept.get("/livez");
+    CHECK(begins_with(kept.read_answer(), "HTTP/1.1 200 "));
+    http_peer refused(server.port());
+    refused.send("nonsense\r\n\r\n"); // and does not go
+    CHECK(begins_with(refused.read_answer(), "HTTP/1.1 400 "));
+
+    http_peer third(server.port());
+    third.get("/livez");
+
+    CHECK(begins_with(third.read_answer(), "HTTP/1.1 200 "));
+    kept.get("/livez");
+    CHECK(begins_with(kept.read_answer(), "HTTP/1.1 200 "));
+}
+
 TEST_CASE("a failure of ours is an answer, not the end of the process")
 {
     running_server server(with_exchange(never), failing_view);
-    client c(server);
+    http_peer c(server.port());
 
     for (int i = 0; i < 2; ++i)
     {
@@ -421,9 +372,9 @@ TEST_CASE("a failure of ours is an answer, not the end of the process")
 TEST_CASE("stop() closes the door and the connections that wait, and nothing is left")
 {
     running_server server(with_exchange(never));
-    client silent(server);
-    client waiting(server);
-    client between(server);
+    http_peer silent(server.port());
+    http_peer waiting(server.port());
+    http_peer between(server.port());
     waiting.send("GET /readyz HT");
     between.get("/readyz");
     CHECK(between.read_answer().find("Connection: close") == std::string::npos);
@@ -434,7 +385,9 @@ TEST_CASE("stop() closes the door and the connections that wait, and nothing is 
     CHECK(waiting.read_to_end().empty());
     CHECK(between.read_to_end().empty());
     CHECK(server.ends());
-    CHECK_FALSE(proxy::cli::http_get(url_of(server), "/readyz", patience()).error.empty());
+    CHECK_FALSE(
+        proxy::cli::http_get(url_of(server), "/readyz", scaled(support::patience)).error.empty()
+    );
 }
 
 TEST_CASE("an answer under way when the server stops is still given, as the last one")
@@ -457,9 +410,10 @@ TEST_CASE("an answer under way when the server stops is still given, as the last
     server.start();
 
     auto asked = std::async(
-        std::launch::async, [&url] { return proxy::cli::http_get(url, "/readyz", patience()); }
+        std::launch::async,
+        [&url] { return proxy::cli::http_get(url, "/readyz", scaled(support::patience)); }
     );
-    ctx.run_for(patience());
+    ctx.run_for(scaled(support::patience));
 
     CHECK(ctx.stopped()); // no work is left
     CHECK(asked.get().body == "ok\n");
@@ -468,7 +422,7 @@ TEST_CASE("an answer under way when the server stops is still given, as the last
 TEST_CASE("without descriptors accepting pauses, and goes on when there are some again")
 {
     running_server server(with_exchange(never));
-    client c;
+    http_peer c;
     ::rlimit before{};
     REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
     auto none = before;
@@ -476,14 +430,14 @@ TEST_CASE("without descriptors accepting pauses, and goes on when there are some
     const auto cpu_before = std::clock();
 
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
-    c.connect(server);
+    c.connect(server.port());
     c.get("/livez");
     c.wait_at_most(300ms);
     const auto nothing = c.read_answer();
     const bool timed_out = c.timed_out();
     const auto cpu = static_cast<double>(std::clock() - cpu_before) / CLOCKS_PER_SEC;
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
-    c.wait_at_most(patience());
+    c.wait_at_most(scaled(support::patience));
 
     CHECK(nothing.empty());
     CHECK(timed_out);
@@ -506,10 +460,12 @@ TEST_CASE("the command line's client has something done, once a request")
 {
     running_server server;
 
-    const auto paused =
-        proxy::cli::http_post(url_of(server), "/api/v1/listeners/write/pause", patience());
-    const auto read =
-        proxy::cli::http_get(url_of(server), "/api/v1/listeners/write/pause", patience());
+    const auto paused = proxy::cli::http_post(
+        url_of(server), "/api/v1/listeners/write/pause", scaled(support::patience)
+    );
+    const auto read = proxy::cli::http_get(
+        url_of(server), "/api/v1/listeners/write/pause", scaled(support::patience)
+    );
 
     CHECK(paused.status == 200);
     CHECK(paused.body.find(R"("paused":true)") != std::string::npos);
@@ -519,7 +475,7 @@ TEST_CASE("the command line's client has something done, once a request")
 TEST_CASE("a web page in a browser on this host has nothing done")
 {
     running_server server;
-    client c(server);
+    http_peer c(server.port());
 
     c.send(
         "POST /api/v1/listeners/write/pause HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.example\r\n"
@@ -533,8 +489,9 @@ TEST_CASE("the command line's client reads a page")
 {
     running_server server(with_exchange(never));
 
-    const auto found = proxy::cli::http_get(url_of(server), "/livez", patience());
-    const auto without_scheme = proxy::cli::http_get(url_of(server).substr(7), "/nope", patience());
+    const auto found = proxy::cli::http_get(url_of(server), "/livez", scaled(support::patience));
+    const auto without_scheme =
+        proxy::cli::http_get(url_of(server).substr(7), "/nope", scaled(support::patience));
 
     CHECK(found.error == "");
     CHECK(found.status == 200);
@@ -556,8 +513,8 @@ TEST_CASE("the command line's client says why there is no answer")
     );
     mute.close();
     CHECK(
-        proxy::cli::http_get("http://127.0.0.1:" + port, "/livez", patience()).error ==
-        "connect: Connection refused"
+        proxy::cli::http_get("http://127.0.0.1:" + port, "/livez", scaled(support::patience))
+            .error == "connect: Connection refused"
     );
     for (const auto* url :
          {"ftp://127.0.0.1:1",
@@ -570,7 +527,7 @@ TEST_CASE("the command line's client says why there is no answer")
           ":"})
     {
         CAPTURE(url);
-        CHECK_FALSE(proxy::cli::http_get(url, "/livez", patience()).error.empty());
+        CHECK_FALSE(proxy::cli::http_get(url, "/livez", scaled(support::patience)).error.empty());
     }
 }
 

@@ -3,9 +3,12 @@
 // The admin HTTP with users, TLS and a unix socket, as the command line asks it; and what many or
 // hostile requests cost.
 #include "proxy/admin/http_server.hpp"
+
+#include "proxy/admin/basic_auth.hpp"
 #include "proxy/cli/client.hpp"
 #include "tests/support/captured_log.hpp"
 #include "tests/support/certificates.hpp"
+#include "tests/support/http_peer.hpp"
 #include "tests/support/run_until.hpp"
 #include "tests/support/sample_view.hpp"
 
@@ -100,7 +103,19 @@ public:
         return scheme + server_.bound();
     }
 
+    [[nodiscard]] std::uint16_t port() const
+    {
+        const auto bound = server_.bound();
+        return static_cast<std::uint16_t>(std::stoi(bound.substr(bound.rfind(':') + 1)));
+    }
+
     [[nodiscard]] int gathered() const { return gathered_; }
+    [[nodiscard]] proxy::login_counts logins()
+    {
+        std::promise<proxy::login_counts> told;
+        asio::post(ctx_, [&] { told.set_value(server_.logins()); });
+        return told.get_future().get();
+    }
     [[nodiscard]] std::string who()
     {
         std::promise<std::string> told;
@@ -117,12 +132,13 @@ private:
             auto looked = co_await view_();
             co_return looked;
         };
-        const auto sessions = [](const proxy::session_query& q
-                              ) -> asio::awaitable<proxy::session_list>
+        const auto sessions = [](std::vector<proxy::session_query> queries
+                              ) -> asio::awaitable<std::vector<proxy::session_list>>
         {
-            proxy::session_list list;
-            list.total = q.limit;
-            co_return list;
+            std::vector<proxy::session_list> lists(queries.size());
+            for (std::size_t i = 0; i < queries.size(); ++i)
+                lists[i].total = queries[i].limit;
+            co_return lists;
         };
         const auto operate = [this](proxy::admin::operation o
                              ) -> asio::awaitable<proxy::admin::response>
@@ -256,6 +272,39 @@ TEST_CASE("whoever guesses passwords is slowed down, and the control thread with
     CHECK(too_often == 31);
     CHECK(post(as("dba:secret", admin.url())) == 200); // he is known
     CHECK(get(admin.url(), "/api/v1/status") == 200);
+}
+
+TEST_CASE("a guesser is told of in the log and counted, and keeps out nobody at another address")
+{
+    captured_log log;
+    proxy::admin::http_limits limits;
+    limits.passwords.per_second = 1e-9;
+    admin_fixture admin(with_users(), limits);
+    const auto try_from = [&admin](const char* address, const char* user, const char* password)
+    {
+        http_peer c(admin.port(), address);
+        const auto header = proxy::admin::basic_header({user, password});
+        c.get("/api/v1/user", "Authorization: " + header + "\r\nConnection: close\r\n");
+        return c.read_to_end().substr(0, std::string_view("HTTP/1.1 401").size());
+    };
+
+    constexpr int guesses = 40;
+    int last = 0;
+    for (int i = 0; i < guesses; ++i)
+        last = try_from("127.0.0.2", "d\nba", "guess") == "HTTP/1.1 429" ? last + 1 : 0;
+
+    CHECK(last == 30);
+    CHECK(try_from("127.0.0.2", "dba", "secret") == "HTTP/1.1 429");
+    CHECK(try_from("127.0.0.3", "dba", "secret") == "HTTP/1.1 200");
+    CHECK(try_from("127.0.0.2", "dba", "secret") == "HTTP/1.1 200"); // he is known
+    const auto counts = admin.logins();
+    CHECK(counts.ok == 2);
+    CHECK(counts.failed == 10);
+    CHECK(counts.limited == 31);
+    const std::string told = " warning event=login_failed client=127.0.0.2 user=\"d\\x0aba\" ";
+    CHECK(run_until([&] { return log.count(told + "error=\"wrong user or password\"\n") > 0; }));
+    CHECK(run_until([&] { return log.count(told + "error=\"too many passwords") > 0; }));
+    CHECK(log.count("guess") == 0);
 }
 
 TEST_CASE("HTTPS, and a client whose certificate must be known")

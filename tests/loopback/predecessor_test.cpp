@@ -76,6 +76,42 @@ TEST_SUITE("predecessor")
         CHECK(lines[3] == std::string(length, 'd'));
     }
 
+    TEST_CASE("it learns in a line why this process cannot take over, wherever that is known")
+    {
+        int ends[2];
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+        const unique_fd its_end(ends[0]);
+        proxy::inherited().add(unique_fd(ends[1]), proxy::word_name);
+        const auto heard = [&its_end]
+        {
+            char part[4096];
+            const auto n = ::recv(its_end.get(), part, sizeof part, MSG_DONTWAIT);
+            return std::string(part, n > 0 ? static_cast<std::size_t>(n) : 0);
+        };
+        boost::asio::io_context control(1);
+        SUBCASE("before it was looked for")
+        {
+            proxy::tell_failed("port 1 is taken\nand more");
+            CHECK(heard() == "failing port 1 is taken\n");
+        }
+        SUBCASE("when all else has been thrown away")
+        {
+            REQUIRE(proxy::predecessor::find(control));
+            proxy::tell_failed("no \x01 " + std::string(10'000, 'x'));
+            CHECK(heard() == "failing no \x01 " + std::string(507, 'x') + "\n");
+        }
+        SUBCASE("but not when it has")
+        {
+            auto p = proxy::predecessor::find(control);
+            REQUIRE(p);
+            p->tell(proxy::accepting);
+            CHECK(heard() == "accepting\n");
+            proxy::tell_failed("too late");
+            CHECK(heard() == "");
+        }
+        proxy::tell_failed("nobody is there");
+    }
+
     TEST_CASE("one that has ended is told nothing, and that is no trouble")
     {
         int ends[2];

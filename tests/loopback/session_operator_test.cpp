@@ -12,6 +12,7 @@
 using namespace rolegate;
 using namespace rolegate::support;
 using health::operator_state;
+using proxy::kill_result;
 
 namespace
 {
@@ -218,14 +219,35 @@ TEST_SUITE("session: operators")
         second.send(startup());
         REQUIRE(second.receive(login_answer().size()) == login_answer());
 
-        CHECK_FALSE(proxy.kill(id + 1000));
-        CHECK(proxy.kill(id));
+        CHECK(proxy.kill(id + 1000) == kill_result::unknown);
+        CHECK(proxy.kill(id) == kill_result::killed);
 
         check_told(first, "terminating connection due to administrator command");
         CHECK(in_transaction(second));
         CHECK(run_until([&] { return proxy.stats(0).members["a"].ended["KD"] == 1; }));
         first.close();
-        CHECK(run_until([&] { return !proxy.kill(id); })); // it has gone
+        CHECK(run_until([&] { return proxy.kill(id) == kill_result::unknown; })); // it has gone
+    }
+
+    TEST_CASE("of one that is ending already it is said so, and why it ends stays")
+    {
+        const fake_postgres server;
+        auto write = quick_listener();
+        write.name = "write";
+        write.cluster = "main";
+        front_fixture proxy({write}, 1);
+        proxy.believe("main", {{"a", server.port()}});
+        client c(proxy.port());
+        c.send(startup());
+        REQUIRE(c.receive(login_answer().size()) == login_answer());
+        const auto id = proxy.list().rows.at(0).id;
+
+        // Its client is told, and does not go for a while. The worker hears of both in this order.
+        proxy.believe("main", {{"a", server.port(), admission::closed}});
+        CHECK(proxy.kill(id) == kill_result::ending);
+        check_told(c, "");
+        CHECK(run_until([&] { return proxy.stats(0).members["a"].ended["D-"] == 1; }));
+        CHECK(proxy.stats(0).members["a"].shut_down["killed"] == 0);
     }
 
     TEST_CASE("one that is held can be killed, and one that has said nothing")
@@ -242,7 +264,7 @@ TEST_SUITE("session: operators")
         REQUIRE(run_until([&] { return proxy.list().total == 2; }));
 
         for (const auto& row : proxy.list().rows)
-            CHECK(proxy.kill(row.id));
+            CHECK(proxy.kill(row.id) == kill_result::killed);
 
         check_told(held, "administrator command");
         CHECK(silent.receive_to_end().empty());

@@ -100,6 +100,15 @@ TEST_SUITE("successor")
         CHECK_FALSE(runs(pid));
     }
 
+    TEST_CASE("one that says why it fails is quoted")
+    {
+        asio::io_context control(1);
+        successor s(control, shell("echo failing write: port 1 is taken >&4; exit 1"), {}, "");
+        CHECK(
+            answer_of(control, s.accepts()) == "it ended with exit code 1: write: port 1 is taken"
+        );
+    }
+
     TEST_CASE("one that says something else is ended")
     {
         asio::io_context control(1);

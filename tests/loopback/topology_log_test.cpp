@@ -86,6 +86,36 @@ TEST_SUITE("proxy/topology_log")
         CHECK(log.count("timeline=1 previous=- lock_holder=a") == 1);
     }
 
+    TEST_CASE("that a replica becomes the primary is no trouble of those who read")
+    {
+        const auto before = finished(topology_builder().replica("a").replica("b"));
+        auto after = finished(topology_builder().primary("a").replica("b"));
+        const struct
+        {
+            const char* rule;
+            const char* level;
+        } rows[] = {
+            {"is-primary", " info "},
+            {"holds-lock", " info "},
+            {"fallback-over", " info "},
+            {"silent", " warning "},
+            {"lag", " warning "},
+        };
+        for (const auto& row : rows)
+        {
+            CAPTURE(row.rule);
+            after.members[0].grants[1].rule = row.rule;
+            const captured_log log;
+            proxy::tell_change(before, after, {}, now);
+            CHECK(
+                log.count(
+                    std::string(row.level) + "event=member_down cluster=main listener=read " +
+                    "member=a verdict=closed rule=" + row.rule + " "
+                ) == 1
+            );
+        }
+    }
+
     TEST_CASE("what changes nothing for anybody is one line")
     {
         const auto same = finished(topology_builder().primary("a").replica("b"));

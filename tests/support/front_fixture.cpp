@@ -111,10 +111,10 @@ std::size_t front_fixture::relaying(std::size_t listener)
 
 proxy::session_list front_fixture::list(const proxy::session_query& q)
 {
-    return answer_of(front_->sessions(q));
+    return answer_of(front_->sessions({q})).at(0);
 }
 
-bool front_fixture::kill(std::uint64_t session)
+proxy::kill_result front_fixture::kill(std::uint64_t session)
 {
     return answer_of(front_->kill(session));
 }

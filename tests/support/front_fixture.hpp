@@ -39,7 +39,7 @@ public:
     [[nodiscard]] std::size_t relaying(std::size_t listener);
 
     [[nodiscard]] proxy::session_list list(const proxy::session_query& q = {});
-    [[nodiscard]] bool kill(std::uint64_t session);
+    [[nodiscard]] proxy::kill_result kill(std::uint64_t session);
 
     [[nodiscard]] proxy::front& front() noexcept { return *front_; }
 

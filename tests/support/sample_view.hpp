@@ -90,6 +90,7 @@ inline proxy::process_view sample_view(health::topology t = sample_topology())
     proxy::process_view v;
     v.version = "1.2.3";
     v.now = sample_now;
+    v.logins = {4, 2, 1};
     v.config.loaded = std::chrono::system_clock::time_point(1700000000s);
     v.clusters.emplace_back().topology = std::make_shared<const health::topology>(std::move(t));
     v.listeners.push_back(sample_listener("write", config::listener_role::primary));

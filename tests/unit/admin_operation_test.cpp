@@ -110,7 +110,9 @@ TEST_CASE("what was done is said in JSON")
     );
     o.kind = operation::what::kill;
     o.session = 7;
-    CHECK(done(o).body == "{\"session\":7,\"killed\":true}\n");
+    CHECK(done(o).body == "{\"session\":7,\"killed\":true,\"result\":\"killed\"}\n");
+    CHECK(ending_already(o).status == 200);
+    CHECK(ending_already(o).body == "{\"session\":7,\"killed\":false,\"result\":\"ending\"}\n");
 }
 
 TEST_CASE("sessions are asked for by listener and member, and not without a limit")
@@ -151,17 +153,24 @@ TEST_CASE("of the sessions of several workers the oldest are shown, and all are 
         row.state = "idle";
         return row;
     };
-    session_list all{4, {with(4, 30), with(2, 10)}};
+    const std::vector<session_list> parts{
+        {4, {with(4, 30), with(2, 10)}}, {}, {3, {with(3, 40), with(1, 20), with(5, 10)}}, {1, {}}};
+    const auto ids = [&parts](std::size_t limit)
+    {
+        std::vector<std::uint64_t> out;
+        for (const auto& row : rolegate::proxy::merged(parts, limit).rows)
+            out.push_back(row.id);
+        return out;
+    };
+    CHECK(ids(9) == std::vector<std::uint64_t>{3, 4, 1, 2, 5});
+    CHECK(ids(3) == std::vector<std::uint64_t>{3, 4, 1});
+    CHECK(ids(0).empty());
+    CHECK(rolegate::proxy::merged({}, 9).total == 0);
 
-    merge(all, {3, {with(3, 40), with(1, 20)}}, 3);
-
-    CHECK(all.total == 7);
-    REQUIRE(all.rows.size() == 3);
-    CHECK(all.rows[0].id == 3);
-    CHECK(all.rows[1].id == 4);
-    CHECK(all.rows[2].id == 1);
+    const auto all = rolegate::proxy::merged(parts, 3);
+    CHECK(all.total == 8);
     const auto body = sessions_answer(all).body;
-    CHECK(body.starts_with(R"({"total":7,"sessions":[{"id":3,"client":"")"));
+    CHECK(body.starts_with(R"({"total":8,"sessions":[{"id":3,"client":"")"));
     CHECK(body.find(R"("member":null,"user":null,"database":null,"state":"idle")") != body.npos);
 }
 

@@ -38,6 +38,10 @@ TEST_CASE("an order is answered in words, and what it brings about")
         "member main/pg-1: drain\nwarning: listener write has no member now\n"
     );
     CHECK(order_text(R"({"session": 12, "killed": true})") == "session 12: ended\n");
+    CHECK(
+        order_text(R"({"session": 12, "killed": false, "result": "ending"})") ==
+        "session 12: was ending already\n"
+    );
 }
 
 TEST_CASE("colours are for words of their own, and change no column")

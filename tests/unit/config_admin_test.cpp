@@ -104,4 +104,30 @@ TEST_CASE("what cannot be meant is said")
     }
 }
 
+TEST_CASE("passwords that cross the network in clear text are warned of")
+{
+    const auto warnings = [](const std::string& admin)
+    {
+        const auto loaded = load_with(admin);
+        CHECK(loaded.problems.empty());
+        std::string out;
+        for (const auto& w : loaded.warnings)
+            out += to_string(w) + "\n";
+        return out;
+    };
+    const std::string users = ", users: {dba: secret}";
+    const std::string text = "passwords of 'users' cross the network in clear text: add 'tls', or "
+                             "bind a loopback address or a unix socket\n";
+
+    CHECK(warnings("{bind: '*:7000'" + users + "}") == "f:3:15: " + text);
+    CHECK(warnings("{bind: 10.0.0.1:7000" + users + "}") == "f:3:15: " + text);
+    CHECK(warnings("{bind: '[::]:7000'" + users + "}") == "f:3:15: " + text);
+    for (const std::string bind :
+         {"127.0.0.1:7000", "127.9.9.9:7000", "'[::1]:7000'", "unix:/run/rolegate/admin"})
+        CHECK(warnings("{bind: " + bind + users + "}") == "");
+    CHECK(warnings("{users: {dba: secret}}") == "");
+    CHECK(warnings("{bind: '*:7000'}") == "");
+    CHECK(warnings("{bind: '*:7000', tls: {cert: a, key: b}" + users + "}") == "");
+}
+
 TEST_SUITE_END();

@@ -83,6 +83,21 @@ TEST_CASE("a member that only keeps its sessions is down, and down again when it
     CHECK(told(kept, good) == words{"read b open"});
 }
 
+TEST_CASE("a member that has only been listed is not down when its own word shuts it out")
+{
+    using health::member_role;
+    const auto read_of_a = [](const char* rule, health::admission verdict)
+    {
+        auto t = with_listeners(topology_builder().add("a", member_role::primary, open, verdict));
+        t.members[0].grants[1].rule = rule;
+        return t;
+    };
+    const auto shut = read_of_a("is-primary", closed);
+
+    CHECK(told(read_of_a("unheard", keep), shut).empty());
+    CHECK(told(read_of_a("not-running", keep), shut) == words{"read a closed"});
+}
+
 TEST_CASE("a member that is forgotten is down, if it was anything to anybody")
 {
     const auto before = with_listeners(topology_builder().primary("a").replica("b"));

@@ -75,6 +75,9 @@ TEST_CASE("what is counted is exported under the names that dashboards use")
              R"(rolegate_config_last_reload_timestamp_seconds 1700000000)",
              R"(rolegate_build_info{version="1.2.3"} 1)",
              "rolegate_log_dropped_total 0",
+             R"(rolegate_admin_logins_total{result="ok"} 4)",
+             R"(rolegate_admin_logins_total{result="failed"} 2)",
+             R"(rolegate_admin_logins_total{result="limited"} 1)",
          })
     {
         CAPTURE(line);

@@ -52,7 +52,8 @@ async function setPaused(name, l) {
 async function kill(s) {
   const whose = `The session of ${orUnknown(s.user)} from ${orUnknown(s.client)} on ${orUnknown(s.member)}`;
   if (await confirmed(`Kill session ${s.id}?`, whose + " is ended at once.", "kill", true))
-    await act(`Session ${s.id} is ended.`, `/api/v1/sessions/${part(s.id)}/kill`, null);
+    await act(body => `Session ${s.id} ${body.result === "ending" ? "was ending already" : "is ended"}.`,
+              `/api/v1/sessions/${part(s.id)}/kill`, null);
 }
 
 function part(name) {
@@ -64,7 +65,8 @@ async function act(done, path, body) {
     const answer = await ask(path, {method: "POST", body});
     if (answer.status === 401 || answer.status === 403) await askWhoIAm();
     const warnings = ((answer.body && answer.body.warnings) || []).join(" ");
-    if (answer.status < 300) tell(warnings ? "warn" : "ok", `${done} ${warnings}`);
+    const said = typeof done === "function" ? done(answer.body || {}) : done;
+    if (answer.status < 300) tell(warnings ? "warn" : "ok", `${said} ${warnings}`);
     else tell("bad", "Refused: " + refusal(answer));
   } catch (silent) {
     tell("bad", "No answer: whether it was done is not known.");
