@@ -2,13 +2,13 @@
 #include "tests/support/monitor_fixture.hpp"
 
 #include "health/cluster_monitor.hpp"
-#include "tests/support/ports.hpp"
 
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <thread>
+#include <utility>
 
 namespace rolegate::support
 {
@@ -76,8 +76,10 @@ void make_monitor(const config::cluster_settings& settings)
 
 struct running_monitor::engine
 {
-    engine(const config::cluster_settings& settings, recorder& to)
-        : monitor(health::make_monitor(control, settings, write_and_read(), to))
+    engine(
+        const config::cluster_settings& settings, std::vector<health::demand> demands, recorder& to
+    )
+        : monitor(health::make_monitor(control, settings, std::move(demands), to))
     {
     }
 
@@ -87,8 +89,10 @@ struct running_monitor::engine
     std::thread thread;
 };
 
-running_monitor::running_monitor(const config::cluster_settings& settings)
-    : engine_(std::make_unique<engine>(settings, seen_))
+running_monitor::running_monitor(
+    const config::cluster_settings& settings, std::vector<health::demand> demands
+)
+    : engine_(std::make_unique<engine>(settings, std::move(demands), seen_))
 {
     engine_->monitor->start();
     engine_->thread = std::thread(

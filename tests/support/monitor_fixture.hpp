@@ -6,6 +6,7 @@
 #include "config/settings.hpp"
 #include "health/observer.hpp"
 #include "tests/support/fake_patroni.hpp"
+#include "tests/support/ports.hpp"
 
 #include <memory>
 #include <mutex>
@@ -44,7 +45,10 @@ void make_monitor(const config::cluster_settings& settings);
 class running_monitor
 {
 public:
-    explicit running_monitor(const config::cluster_settings& settings);
+    explicit running_monitor(
+        const config::cluster_settings& settings,
+        std::vector<health::demand> demands = write_and_read()
+    );
     ~running_monitor();
     running_monitor(const running_monitor&) = delete;
     running_monitor& operator=(const running_monitor&) = delete;
