@@ -3,14 +3,14 @@
 """Rolegate and HAProxy in the same role changes of one three-node Patroni cluster.
 
 switchover: as `patronictl switchover` does it. crash: kill -9 of the leader's PostgreSQL and Patroni. orphan: kill -9
-of its Patroni alone, so that PostgreSQL goes on and nobody but a proxy keeps clients from it. See bench/failover.sh.
+of its Patroni alone, so that PostgreSQL goes on and nobody but a proxy keeps clients from it. replicas: kill -9 of all
+replicas, whose reads the primary then gets (`fallback: primary`; a backup server). See bench/failover.sh.
 """
 
 import argparse
 import contextlib
 import json
 import os
-import statistics
 import sys
 from dataclasses import asdict, dataclass
 
@@ -19,6 +19,7 @@ sys.dont_write_bytecode = True
 import psycopg2  # noqa: E402
 
 import machine  # noqa: E402
+import replicas_lost  # noqa: E402
 import stage  # noqa: E402
 from demo import outage, ports  # noqa: E402
 from demo.haproxy import HAProxy  # noqa: E402
@@ -50,11 +51,12 @@ def make_proxy(kind, cluster, sql):
     directory = cluster.settings.directory
     given = [ports.free_port() for _ in range(3)]
     if kind.startswith("haproxy"):
-        return HAProxy(cluster, directory, *given, name=kind, check=CHECK.format(kind[-2]))
+        return HAProxy(cluster, directory, *given, name=kind, check=CHECK.format(kind[-2]), fallback=True)
     part = {"dcs": cluster.dcs()} if kind.endswith("etcd") else {}
     if sql:
         part["sql"] = {"user": "postgres", "password": cluster.settings.password}
-    proxy = Rolegate([node.rest for node in cluster.nodes], directory, *given, name=kind, cluster=part, write=HELD)
+    proxy = Rolegate([node.rest for node in cluster.nodes], directory, *given, name=kind, cluster=part, write=HELD,
+                     read={"fallback": "primary"})
     proxy.name = kind
     return proxy
 
@@ -69,15 +71,11 @@ def leads_to_primary(cluster, proxy):
     return False
 
 
-def kill_all(node):
-    node.kill_patroni()
-    node.kill_postgres()
-
-
 EVENTS = {
     "switchover": ("switchover", lambda cluster, leader: cluster.switchover()),
-    "crash": ("kill -9 of the leader's PostgreSQL and Patroni", lambda cluster, leader: kill_all(leader)),
+    "crash": ("kill -9 of the leader's PostgreSQL and Patroni", lambda cluster, leader: leader.kill_all()),
     "orphan": ("kill -9 of the leader's Patroni alone", lambda cluster, leader: leader.kill_patroni()),
+    "replicas": ("kill -9 of PostgreSQL and Patroni of all replicas", None),
 }
 
 
@@ -110,21 +108,29 @@ def play(cluster, proxies, event):
     return measurement.outages(), [seen(resident, lost_at, opened_at) for resident in residents]
 
 
-def middle(values):
-    known = [value for value in values if value == value]
-    return statistics.median(known) if known else float("nan")
-
-
 def table(rounds):
     """Medians of the times, sums of the counts; proxies side by side."""
     columns = [outage.median(column) for column in zip(*(outages for outages, _ in rounds))]
     lines = [outage.table(columns)]
     standing = list(zip(*(residents for _, residents in rounds)))
     rows = [("old session ended after the lock was lost, ms",
-             [f"{middle(s.outlived for s in of):+.0f}" for of in standing]),
+             [f"{outage.middle(s.outlived for s in of):+.0f}" for of in standing]),
             ("old sessions that were never ended", [str(sum(s.outlived != s.outlived for s in of)) for of in standing]),
             ("stale writes of old sessions", [str(sum(s.stale for s in of)) for of in standing])]
     return "\n".join(lines + [f"{label:<46}" + "".join(f"{cell:>14}" for cell in cells) for label, cells in rows])
+
+
+def play_all(on, cluster, proxies, event, count):
+    """So many rounds of one event: what they look like, and what is kept of them."""
+    rounds = []
+    text, act = EVENTS[event]
+    for number in range(count):
+        on.say(text, f"{number + 1} of {count}")
+        rounds.append(replicas_lost.play(cluster, proxies) if act is None else play(cluster, proxies, event))
+    on.say("")
+    if act is None:
+        return replicas_lost.table(rounds), [[asdict(one) for one in each] for each in rounds]
+    return table(rounds), [[asdict(o) | {"standing": asdict(s)} for o, s in zip(*one)] for one in rounds]
 
 
 def bench(on, options):
@@ -135,14 +141,9 @@ def bench(on, options):
     proxies = [on.start(make_proxy(kind, cluster, options.sql)) for kind in options.proxies]
     outcome = {}
     for event in options.events:
-        rounds = []
-        for number in range(options.rounds):
-            on.say(EVENTS[event][0], f"{number + 1} of {options.rounds}")
-            rounds.append(play(cluster, proxies, event))
-        on.say("")
-        print(f"{EVENTS[event][0]}, {options.rounds} times: medians of the times, sums of the counts\n"
-              f"{table(rounds)}\n", flush=True)
-        outcome[event] = [[asdict(o) | {"standing": asdict(s)} for o, s in zip(*one)] for one in rounds]
+        text, outcome[event] = play_all(on, cluster, proxies, event, options.rounds)
+        print(f"{EVENTS[event][0]}, {options.rounds} times: medians of the times, sums of the counts\n{text}\n",
+              flush=True)
     print(machine.text(described))
     stage.write(options.out, "failover.json", json.dumps({"machine": described, "events": outcome}, indent=1))
 

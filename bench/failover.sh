@@ -4,9 +4,9 @@
 # changes of one three-node Patroni cluster: how long writes are away, how long old sessions live on, what goes wrong.
 # Installs what it needs, builds, and prints a table for each event.
 #
-#   bench/failover.sh [--rounds N] [--events switchover,crash,orphan] [--proxies NAME,...] [--sql] [--out DIR]
+#   bench/failover.sh [--rounds N] [--events switchover,crash,orphan,replicas] [--proxies NAME,...] [--sql] [--out DIR]
 #
-# A round of all three events takes about two minutes. DIR (bench/results) gets failover.json.
+# A round of all events takes about three minutes. DIR (bench/results) gets failover.json.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source bench/prepare.sh

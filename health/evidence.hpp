@@ -160,8 +160,9 @@ struct word_report
     time_point seen{};               // when that answer was complete
     std::optional<bool> holds_lock;  // status 200 or 503 of GET /primary; unset: not asked so
     time_point holds_lock_seen{};
-    std::string error; // why the last request failed; "" = it did not
-    doubt refusals;    // clients that the member has refused
+    std::string error;       // why the last request failed; "" = it did not
+    doubt refusals;          // clients that the member has refused
+    time_point unanswered{}; // when a client last got no answer from it in time; never = not yet
 
     // The last request was answered.
     [[nodiscard]] bool answers() const noexcept { return word && error.empty(); }

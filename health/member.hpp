@@ -53,6 +53,7 @@ enum class life_sign
 {
     ended,   // it ended or reset a session
     refused, // it refused a connection, or answered a startup packet with "not now"
+    silent,  // it could not be reached in time, or took a connection and said nothing
 };
 
 // A switchover or failover that somebody has asked for. It is advice: Patroni may refuse it.

@@ -165,9 +165,12 @@ void monitor::hint(const std::string& member, life_sign seen)
     if (seen == life_sign::refused && m)
         names_.avoid(m->host, m->address);
     const auto said = seen_.words.find(member);
-    if (seen == life_sign::refused && said != seen_.words.end())
+    if (seen != life_sign::ended && said != seen_.words.end())
     {
-        said->second.refusals.refused(now);
+        if (seen == life_sign::refused)
+            said->second.refusals.refused(now);
+        else
+            said->second.unanswered = now;
         believe(now);
     }
     if (bursts_.may_begin(member, believed_->generation, now))

@@ -84,6 +84,8 @@ grant read_by_listing(const scene& s, const member& m, const listed_member* list
         return {admission::keep, "silent", "was a primary when last heard"};
     if (s.doubted(m.name))
         return {admission::keep, "silent", "does not answer, and has refused clients"};
+    if (s.unanswered(m.name))
+        return {admission::keep, "silent", "does not answer, neither us nor clients"};
     return {
         admission::open,
         "listed-replica",

@@ -58,6 +58,13 @@ struct scene
         return (v ? v->asked : r->asked) <= r->refusals.since();
     }
 
+    // It was silent to a client as well since it last spoke to us.
+    [[nodiscard]] bool unanswered(const std::string& name) const
+    {
+        const auto* r = report_of(name);
+        return r && r->unanswered != time_point{} && r->asked <= r->unanswered;
+    }
+
     // Opened for writes, and nothing has been said against it since.
     [[nodiscard]] bool was_writer(const std::string& name) const
     {

@@ -65,7 +65,8 @@ public:
         bool waits = false;                // it is full, and the client waits for it alone
     };
 
-    // `from` is in the order of names. Only `source` chooses one that is full.
+    // `from` is in the order of names, for `first` in that in which members are filled. Only
+    // `source` chooses one that is full.
     [[nodiscard]] choice choose(std::span<const candidate> from, const client_address& client);
 
 private:

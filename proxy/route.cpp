@@ -16,6 +16,18 @@ bool is_open(destination to, const health::member& m) noexcept
     return grant_for(to, m).verdict == admission::open;
 }
 
+// HOST:PORT, an IPv6 HOST in brackets.
+bool is_name_of(const config::host_port& place, std::string_view name)
+{
+    const auto colon = name.rfind(':');
+    if (colon == std::string_view::npos || name.substr(colon + 1) != std::to_string(place.port))
+        return false;
+    auto host = name.substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']'))
+        host = host.substr(1, host.size() - 2);
+    return host == place.host;
+}
+
 } // namespace
 
 const health::grant& grant_for(destination to, const health::member& m) noexcept
@@ -47,6 +59,24 @@ const health::member* relieved_member(destination to, const health::topology& t)
     return found == t.members.end() ? nullptr : &*found;
 }
 
+bool has_stand_in(destination to, const health::topology& t, std::string_view member) noexcept
+{
+    const auto* m = t.find(member);
+    return m && std::string_view(grant_for(to, *m).rule) == "listed-replica" &&
+           relieved_member(to, t);
+}
+
+std::size_t listed_place(const config::cluster_settings& cluster, std::string_view member) noexcept
+{
+    static const std::vector<config::host_port> nobody;
+    const auto& list = cluster.tcp        ? cluster.tcp->members
+                       : cluster.postgres ? cluster.postgres->members
+                                          : nobody;
+    const auto found =
+        std::ranges::find_if(list, [member](const auto& p) { return is_name_of(p, member); });
+    return static_cast<std::size_t>(found - list.begin());
+}
+
 void find_eligible(
     destination to,
     const health::topology& t,
@@ -59,13 +89,15 @@ void find_eligible(
     if (t.stale(now))
         return;
     const health::member* first_backup = nullptr;
+    const auto comes_before = [&](const health::member& a, const health::member& b)
+    { return out.empty() && listed_place(cluster, a.name) < listed_place(cluster, b.name); };
     for (const auto& m : t.members)
     {
         if (!is_open(to, m))
             continue;
         if (!cluster.options_of(m.name).backup)
             out.push_back(&m);
-        else if (!first_backup)
+        else if (!first_backup || comes_before(m, *first_backup))
             first_backup = &m;
     }
     if (out.empty() && first_backup)

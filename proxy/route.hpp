@@ -38,8 +38,18 @@ may_stay(destination to, const health::topology& t, std::string_view member) noe
 [[nodiscard]] const health::member*
 relieved_member(destination to, const health::topology& t) noexcept;
 
+// Is this member open although its Patroni is silent, and would another one stand in for it?
+[[nodiscard]] bool
+has_stand_in(destination to, const health::topology& t, std::string_view member) noexcept;
+
+// Its place in the cluster's list of members, by which some of them come before others; those that
+// are not on it share the place behind its end. Patroni's members are discovered: none is listed.
+[[nodiscard]] std::size_t
+listed_place(const config::cluster_settings& cluster, std::string_view member) noexcept;
+
 // The members that a new session may go to, in the order of their names: those that are open; of
-// those with `backup` the first, and only while no other is open. Nobody when the view is stale.
+// those with `backup` the first, as they are listed or by name, and only while no other is open.
+// Nobody when the view is stale.
 void find_eligible(
     destination to,
     const health::topology& t,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 namespace rolegate::proxy
 {
@@ -26,8 +27,8 @@ selection::selection(
     const config::cluster_settings& cluster,
     const selection* before
 )
-    : to_(to), cluster_(cluster), slowstart_(to, cluster), balance_(how, std::random_device()()),
-      failed_(failed_for)
+    : to_(to), how_(how), cluster_(cluster), slowstart_(to, cluster),
+      balance_(how, std::random_device()()), failed_(failed_for)
 {
     if (!before)
         return;
@@ -91,6 +92,11 @@ void selection::gather(const hold::room& room, time_point now, const asker& who,
              !room.may_wait_for(m->name, options.maxqueue)}
         );
     }
+    if (how_ != config::balance_algorithm::first)
+        return;
+    const auto rank = [this](const candidate& c)
+    { return std::pair(listed_place(cluster_, c.name), c.name); };
+    std::ranges::sort(candidates_, {}, rank);
 }
 
 selection::time_point selection::next_step(time_point now) const

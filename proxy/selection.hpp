@@ -83,6 +83,7 @@ private:
     void gather(const hold::room& room, time_point now, const asker& who, circle from);
 
     const destination to_;
+    const config::balance_algorithm how_;
     const config::cluster_settings& cluster_;
     mutable std::mutex mutex_; // of everything below; never held while a door is entered
     slowstart slowstart_;

@@ -166,8 +166,8 @@ void session::count_retry()
         ++stats.redispatches;
 }
 
-// Open, and not one of those that have refused this client, or are silent. The member that is being
-// tried does not count.
+// Open, and not one of those that have refused this client, or are silent; or the one that stands
+// in as soon as they are known not to answer. The member that is being tried does not count.
 bool session::has_untried_member(time_point now) const
 {
     const auto t = worker_.believed(listener_->cluster);
@@ -180,7 +180,7 @@ bool session::has_untried_member(time_point now) const
                    opening_->refusals.end() ||
                worker_.silent_members().has(listener_->cluster, m->name, now);
     };
-    return !std::ranges::all_of(eligible, was_tried);
+    return !std::ranges::all_of(eligible, was_tried) || has_stand_in(listener_->to, *t, member_);
 }
 
 // Lists the members that rest after a refusal; returns when the first of them may be tried again.
@@ -289,10 +289,13 @@ void session::lose_server(health::life_sign seen)
     // We left it because it lost the role: that is no refusal, and nothing to look at again.
     if (std::exchange(o.role_gone, false))
         return member_.clear();
+    const bool silent = std::exchange(o.server_silent, false);
+    if (silent && seen == health::life_sign::ended)
+        seen = health::life_sign::silent;
     ++worker_.stats_of(*listener_).members[member_].failed;
     worker_.hint(listener_->cluster, member_, seen);
     listener_->members.note_failed(member_, std::chrono::steady_clock::now());
-    if (std::exchange(o.server_silent, false))
+    if (silent)
         worker_.note_silent(*listener_, member_);
     auto r = std::ranges::find(o.refusals, member_, &refusal::member);
     if (r == o.refusals.end())

@@ -50,7 +50,8 @@ worker::worker(
 )
     : index_(index), workers_(workers), observer_(observer), buffers_(buffer_size),
       cancel_offers_(cancel_offers_per_second, cancel_offers_at_once), endings_(hint_every),
-      refusals_(hint_every), tls_failures_(tell_again_after), silent_(silence_rest)
+      refusals_(hint_every), silences_(hint_every), tls_failures_(tell_again_after),
+      silent_(silence_rest)
 {
 }
 
@@ -358,7 +359,9 @@ void worker::note_cut(const listener_state& l, const std::string& member, std::s
 
 void worker::hint(std::size_t cluster, const std::string& member, health::life_sign seen)
 {
-    auto& told = seen == health::life_sign::refused ? refusals_ : endings_;
+    auto& told = seen == health::life_sign::refused  ? refusals_
+                 : seen == health::life_sign::silent ? silences_
+                                                     : endings_;
     if (told.note(cluster, member, std::chrono::steady_clock::now()))
         observer_.hint(cluster, member, seen);
 }

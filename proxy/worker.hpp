@@ -181,6 +181,7 @@ private:
     token_bucket cancel_offers_;
     recent endings_; // hints, by cluster
     recent refusals_;
+    recent silences_;
     recent tls_failures_; // told of, by listener
     recent silent_;       // members, by cluster
     relay::tick tick_ = 0;

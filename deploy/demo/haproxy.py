@@ -8,6 +8,7 @@ from . import ports
 CONFIG = """\
 global
     maxconn 2000
+    log stderr format iso local0 notice
 defaults
     mode tcp
     log global
@@ -34,14 +35,16 @@ listen read
     http-check expect status 200
     default-server {check}
 {servers}
-"""
+{backup}"""
+# Used while no replica is up: the write port of this HAProxy.
+BACKUP = "    server primary {host}:{write_port} backup\n"
 
 CHECK = "inter 2s fastinter 1s rise 2 fall 1 on-marked-down shutdown-sessions"
 
 
 class HAProxy:
     def __init__(self, cluster, directory, write_port, read_port, stats_port, host="127.0.0.1", name="HAProxy",
-                 check=CHECK):
+                 check=CHECK, fallback=False):
         self.name = name
         self.host = host
         self.write_port = write_port
@@ -52,7 +55,8 @@ class HAProxy:
             f"    server {node.name} {node.host}:{node.pg_port} check port {node.rest_port}" for node in cluster.nodes)
         with open(self.config, "w") as file:
             file.write(CONFIG.format(host=host, write_port=write_port, read_port=read_port,
-                                     stats_port=stats_port, servers=servers, check=check))
+                                     stats_port=stats_port, servers=servers, check=check,
+                                     backup=BACKUP.format(host=host, write_port=write_port) if fallback else ""))
         self.child = Child(name, ["haproxy", "-db", "-f", self.config], f"{directory}/{name}.log")
 
     def _listens(self):

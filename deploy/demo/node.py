@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
 """A node: one Patroni with its PostgreSQL, and everything that may happen to the two."""
 
+import contextlib
 import glob
 import os
 import shutil
@@ -59,7 +60,7 @@ class Node:
             settings.dcs: {"hosts": self._gate.addresses, "use_proxies": True} if self._gate
             else {"hosts": settings.etcd_addresses},
             "log": {"loggers": {"patroni.api": "DEBUG"} if settings.log_requests else {}},
-            "restapi": {"listen": self.rest, "connect_address": self.rest},
+            "restapi": {"listen": self.rest, "connect_address": self.rest, **self._rest_protection()},
             "tags": self._tags,
             "bootstrap": {
                 "dcs": {
@@ -103,6 +104,17 @@ class Node:
             },
         }
 
+    def _rest_protection(self):
+        """HTTPS for those who show a certificate, and a password for whoever wants to change something."""
+        base, (user, _, password) = self._settings.rest_tls, self._settings.rest_user.partition(":")
+        return {**({"certfile": f"{base}.crt", "keyfile": f"{base}.key", "cafile": f"{base}-ca.crt",
+                    "verify_client": "required"} if base else {}),
+                **({"authentication": {"username": user, "password": password}} if user else {})}
+
+    def ask(self, path, method="GET", body=None, timeout=3):
+        """One request to its REST API, as somebody who may; None when nobody answers."""
+        return rest.ask(self.rest, path, method, body, timeout, self._settings.rest_context(), self._settings.rest_user)
+
     @property
     def rest(self):
         return f"{self.host}:{self.rest_port}"
@@ -113,7 +125,7 @@ class Node:
 
     def status(self):
         """Body of GET /patroni, or None when Patroni does not answer."""
-        answer = rest.ask(self.rest, "/patroni", timeout=2)
+        answer = self.ask("/patroni", timeout=2)
         try:
             return answer.json() if answer else None
         except ValueError:
@@ -142,7 +154,7 @@ class Node:
     def _reload(self):
         """What an operator does who has edited the node's configuration."""
         self._write_config()
-        wait_until(f"{self.name} reloads", lambda: (answer := rest.ask(self.rest, "/reload", "POST")) is not None
+        wait_until(f"{self.name} reloads", lambda: (answer := self.ask("/reload", "POST")) is not None
                    and answer.status in (200, 202), 20)
 
     def set_pooler(self, address):
@@ -185,6 +197,24 @@ class Node:
         except ProcessLookupError:
             return
         wait_until(f"the postmaster of {self.name} is gone", lambda: not is_alive(pid), 10, every=0.01)
+
+    def kill_all(self):
+        """kill -9 of both, as when the host is switched off but for its network: ports refuse."""
+        self.kill_patroni()
+        self.kill_postgres()
+
+    def freeze_all(self):
+        """SIGSTOP of Patroni, PostgreSQL and all its processes: ports take connections, and nobody answers. Returns what
+        lets them go on."""
+        postmaster = self.postmaster_pid()
+        pids = [self.child.pid, postmaster, *processes.children_of(postmaster)]
+
+        def tell(number):
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+        tell(signal.SIGSTOP)
+        return lambda: tell(signal.SIGCONT)
 
     def block_postgres(self):
         """Kills PostgreSQL and takes its port, so that Patroni cannot start it again. Returns what releases the port."""

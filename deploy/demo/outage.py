@@ -130,12 +130,18 @@ def table(outages):
         f"{label:<46}" + "".join(f"{show(outage):>14}" for outage in outages) for label, show in ROWS])
 
 
+def middle(values):
+    """The median of those that are known, which nan is not."""
+    known = [value for value in values if value == value]
+    return statistics.median(known) if known else float("nan")
+
+
 def median(outages):
     """One outage with the median times and the summed counts of several through the same proxy."""
-    def middle(name):
-        return statistics.median(getattr(outage, name) for outage in outages)
+    def middle_of(name):
+        return middle(getattr(outage, name) for outage in outages)
 
     def total(name):
         return sum(getattr(outage, name) for outage in outages)
-    return Outage(outages[0].proxy, middle("longest_gap"), middle("first_write_delay"),
+    return Outage(outages[0].proxy, middle_of("longest_gap"), middle_of("first_write_delay"),
                   *(total(name) for name in ("failed", "interrupted", "on_standby", "stale", "total")))

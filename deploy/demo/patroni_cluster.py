@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import tempfile
 import time
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 
 import psycopg2
 
-from . import processes, rest
+from . import processes
 from .etcd import Etcd
 from .node import Node, stop_all
 from .processes import wait_until
@@ -40,8 +41,18 @@ class Settings:
     password: str = "postgres"
     log_requests: bool = False  # each node's log has a line for every request to its REST API
     parameters: dict = field(default_factory=dict)     # of PostgreSQL, beside those every cluster gets
+    rest_tls: str = ""          # REST over HTTPS by these files' beginning: .crt, .key, and -ca.crt that signs clients, too
+    rest_user: str = ""         # NAME:PASSWORD of whoever may change something over REST
     standby_of: tuple = ()      # host and port that lead to the primary of another cluster, which this one follows
     etcd_addresses: list = field(default_factory=list, init=False)
+
+    def rest_context(self):
+        """How a client with a certificate asks the REST API, None over plain HTTP."""
+        if not self.rest_tls:
+            return None
+        context = ssl.create_default_context(cafile=f"{self.rest_tls}-ca.crt")
+        context.load_cert_chain(f"{self.rest_tls}.crt", f"{self.rest_tls}.key")
+        return context
 
 
 class Cluster:
@@ -117,7 +128,7 @@ class Cluster:
     def view(self):
         """Body of GET /cluster of the first node that answers, or None."""
         for node in self.nodes:
-            answer = rest.ask(node.rest, "/cluster", timeout=2) if node.child.running else None
+            answer = node.ask("/cluster", timeout=2) if node.child.running else None
             if answer and answer.status == 200:
                 return answer.json()
         return None
@@ -219,7 +230,7 @@ class Cluster:
     def _restore_configuration(self, limit):
         """In pause nobody starts a stopped PostgreSQL, so this may not wait for a healthy cluster."""
         def current():
-            answers = (rest.ask(node.rest, "/config") for node in self.nodes)
+            answers = (node.ask("/config") for node in self.nodes)
             return next((answer.json() for answer in answers if answer and answer.status == 200), None)
         now = wait_until("a node tells the configuration", current, limit)
         changes = {key: value for key, value in self._configuration.items() if now.get(key) != value}
@@ -240,7 +251,7 @@ class Cluster:
         # to be done (503); then nothing has happened, and an operator tries again.
         for _ in range(5):
             to = candidate or self.candidate()
-            answer = rest.ask(leader.rest, "/switchover", "POST", {"leader": leader.name, "candidate": to.name}, timeout=60)
+            answer = leader.ask("/switchover", "POST", {"leader": leader.name, "candidate": to.name}, timeout=60)
             if (answer and answer.status == 200) or self.leader() is to:
                 return leader, to
             if answer is None or self.leader() is not leader:
@@ -251,7 +262,7 @@ class Cluster:
     def configure(self, **changes):
         """What `patronictl edit-config` does."""
         # Any node takes it, and in pause there may be no leader.
-        answers = (rest.ask(node.rest, "/config", "PATCH", changes, timeout=10) for node in self.nodes)
+        answers = (node.ask("/config", "PATCH", changes, timeout=10) for node in self.nodes)
         if not any(answer and answer.status == 200 for answer in answers):
             raise RuntimeError(f"configuration refused: {changes}")
         if "synchronous_mode" in changes:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
 """Children: started in a session of their own, logged to a file, ended by pid."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -51,6 +52,15 @@ def is_alive(pid):
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except (OSError, IndexError):
         return False
+
+
+def children_of(parent):
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as file:
+            if file.read().rpartition(")")[2].split()[1] == str(parent):
+                found.append(int(pid))
+    return found
 
 
 def cpu_seconds(pid):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: PostgreSQL
 """JSON over HTTP with a time-out, past any proxy settings of the environment."""
 
+import base64
 import http.client
 import json
 
@@ -14,13 +15,15 @@ class Answer:
         return json.loads(self.body)
 
 
-def ask(address, path, method="GET", body=None, timeout=3):
-    """One request; None when nobody answers. `address` is HOST:PORT."""
+def ask(address, path, method="GET", body=None, timeout=3, tls=None, user=""):
+    """One request; None when nobody answers. `address` is HOST:PORT, `tls` an ssl.SSLContext, `user` NAME:PASSWORD."""
     host, _, port = address.rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
+    connection = http.client.HTTPSConnection(host, int(port), timeout=timeout, context=tls) if tls \
+        else http.client.HTTPConnection(host, int(port), timeout=timeout)
+    headers = {"Authorization": "Basic " + base64.b64encode(user.encode()).decode()} if user else {}
     try:
         payload = None if body is None else json.dumps(body)
-        connection.request(method, path, payload, {"Content-Type": "application/json"} if payload else {})
+        connection.request(method, path, payload, headers | ({"Content-Type": "application/json"} if payload else {}))
         response = connection.getresponse()
         return Answer(response.status, response.read().decode(errors="replace"))
     except (OSError, http.client.HTTPException):

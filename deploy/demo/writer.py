@@ -88,7 +88,7 @@ class Writer:
             connection.autocommit = True
             attempt.connected = time.monotonic()
             with connection.cursor() as cursor:
-                cursor.execute(INSERT, (attempt.id,))
+                self._ask(cursor, attempt)
                 attempt.server = cursor.fetchone()[0]
                 attempt.acknowledged = time.monotonic()
         except psycopg2.Error as error:
@@ -97,6 +97,17 @@ class Writer:
             attempt.ended = time.monotonic()
             if connection is not None:
                 connection.close()
+
+
+    def _ask(self, cursor, attempt):
+        cursor.execute(INSERT, (attempt.id,))
+
+
+class Reader(Writer):
+    """The same with a question in place of the row."""
+
+    def _ask(self, cursor, attempt):
+        cursor.execute("SELECT host(inet_server_addr()) || ':' || inet_server_port()")
 
 
 class SteadyWriter:

@@ -145,7 +145,7 @@ std::string in_lower_case(std::string_view name)
 // standby cluster never has the mode.
 synchronous synchronous_in(const key_value* sync, const json::object& config)
 {
-    const bool is_quorum = text_at(config, "synchronous_mode") == "quorum";
+    const bool is_quorum = in_lower_case(text_at(config, "synchronous_mode")) == "quorum";
     if (is_standby_cluster(config) || (!is_quorum && !flag_at(config, "synchronous_mode")))
         return {};
 

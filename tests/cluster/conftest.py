@@ -32,7 +32,7 @@ TTL, LOOP_WAIT, RETRY_TIMEOUT = 20, 2, 7
 # The rest is the other half. Both take as long.
 FIRST_HALF = ("test_dcs", "test_dcs_outage", "test_failover_dcs", "test_partition", "test_drivers", "test_cancel",
               "test_hostile_clients", "test_sql_identity", "test_roles", "test_addresses", "test_lag_trouble",
-              "test_overtaken")
+              "test_overtaken", "test_fallback")
 
 
 def pytest_addoption(parser):

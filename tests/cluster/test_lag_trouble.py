@@ -7,50 +7,15 @@ import signal
 import threading
 import time
 
-import psycopg2
-
-from clients import ask, session
+from clients import ask
 from demo import rest
-from demo.processes import wait_until
+from demo.processes import children_of, wait_until
 from lagging import replay_paused, write_wal
+from readers import Readers
 from witness import Resident, resident_on
 
 MEGABYTE = 1 << 20
 LIMIT = {"lag": {"leave": "2MB", "enter": "1MB"}, "lag_dwell": "1s"}
-
-
-class Readers:
-    """Opens a session on the read port again and again, and remembers who served it, and what failed."""
-
-    def __init__(self, cluster, rolegate):
-        self.seen, self.errors = [], []
-        self._cluster, self._rolegate = cluster, rolegate
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join(30)
-
-    def _run(self):
-        while not self._stop.wait(0.02):
-            try:
-                with session(self._cluster, self._rolegate, self._rolegate.read_port) as connection:
-                    self.seen.append((time.monotonic(), ask(connection, "SELECT host(inet_server_addr())")[0][0]))
-            except psycopg2.Error as error:
-                self.errors.append(str(error))
-
-    def hosts_since(self, moment):
-        """Of sessions that were begun some time after that."""
-        return {host for seen, host in self.seen if seen > moment + 1}
-
-    def wait_more(self, count=20):
-        goal = len(self.seen) + count
-        wait_until("more sessions", lambda: len(self.seen) >= goal, 30)
 
 
 class Promises:
@@ -125,15 +90,10 @@ def test_b4_patroni_of_a_replica_is_killed_while_the_other_one_lags(cluster, mak
 
 def startup_process(node):
     """Process that replays, as soon as there is one; PostgreSQL need not take connections yet."""
-    parent = node.postmaster_pid()
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            with open(f"/proc/{pid}/stat") as file:
-                if file.read().rpartition(")")[2].split()[1] != str(parent):
-                    continue
-            with open(f"/proc/{pid}/cmdline") as file:
-                if "startup" in file.read():
-                    return int(pid)
+    for pid in children_of(node.postmaster_pid()):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline") as file:
+            if "startup" in file.read():
+                return pid
     return None
 
 

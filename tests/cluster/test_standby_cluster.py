@@ -9,6 +9,7 @@ import pytest
 from clients import ask, session, where
 from demo import ports
 from demo.processes import wait_until
+from endpoints import wait_agreement
 from field import second_cluster
 
 
@@ -30,6 +31,10 @@ def make_standby_cluster(directory, prefix):
     yield make
     for with_files in made:
         with_files.__exit__(None, None, None)
+
+
+# Patroni's own word for each listener (A9).
+PATHS = {"leads": "/leader", "feeds": "/standby-leader", "read": "/replica", "write": "/primary", "any": "/read-only"}
 
 
 def role(node):
@@ -73,7 +78,7 @@ class Held:
 
 
 def test_a_standby_cluster_and_its_promotion(cluster, rolegate, make_standby_cluster, make_rolegate):
-    """Fed through the write port of the first cluster's Rolegate. The port of standby leaders and that of leaders lead
+    """A9: fed through the write port of the first cluster's Rolegate. The port of standby leaders and that of leaders lead
     to its leader, the read port to its replica, the primary port to nobody: its clients are held, or told 57P03. What is
     written to the first cluster is read in the second. Once it is a cluster of its own the primary port opens, whoever
     is held is served, and nobody leads a standby cluster any more. Over REST alone, and with a watch."""
@@ -86,6 +91,7 @@ def test_a_standby_cluster_and_its_promotion(cluster, rolegate, make_standby_clu
         proxy.wait_open("leads", [leader])
         proxy.wait_open("read", [replica])
         proxy.wait_open("any", standby.nodes)
+        wait_agreement(standby, proxy, PATHS)
         assert proxy.open_for("write") == []
         assert where(standby, proxy, port["feeds"]) == (leader.name, True)
         assert where(standby, proxy, port["leads"]) == (leader.name, True)
@@ -119,6 +125,7 @@ def test_a_standby_cluster_and_its_promotion(cluster, rolegate, make_standby_clu
         proxy.wait_open("feeds", [])
         proxy.wait_open("leads", [leader])
         proxy.wait_open("read", [replica], limit=60)
+        wait_agreement(standby, proxy, PATHS)
         held.thread.join(60)
         assert held.found == (leader.host, False)
         assert where(standby, proxy, port["hurried"]) == (leader.name, False)

@@ -2,8 +2,8 @@
 //
 // The monitor behind a scripted etcd: what the watch tells, what the re-reads find, and what is
 // done about an etcd that cannot be believed.
-#include "tests/support/fake_etcd.hpp"
 #include "tests/support/monitor_fixture.hpp"
+#include "tests/support/watched_cluster.hpp"
 
 #include <doctest/doctest.h>
 #include <utility>
@@ -15,57 +15,6 @@ using health::admission;
 
 namespace
 {
-
-// Patroni members whose keys are in an etcd; a leads.
-struct watched_cluster
-{
-    explicit watched_cluster(std::size_t endpoints = 1, std::size_t size = 2)
-        : etcd(endpoints), patroni(size)
-    {
-        lease = etcd.grant(300);
-        for (std::size_t i = 0; i < size; ++i)
-            join(std::string(1, static_cast<char>('a' + i)));
-        etcd.put("config", R"({"ttl":30})");
-        etcd.put("leader", "a", lease);
-    }
-
-    void join(const std::string& name, int timeline = 1)
-    {
-        etcd.put(
-            "members/" + name,
-            R"({"conn_url":"postgres://127.0.0.1:5432/postgres","api_url":")" +
-                patroni[name].url() + R"(","state":"running","role":"replica","timeline":)" +
-                std::to_string(timeline) + "}"
-        );
-    }
-
-    void lead(const std::string& name)
-    {
-        patroni.lead(name);
-        etcd.put("leader", name, lease);
-    }
-
-    std::size_t requests(const std::string& path)
-    {
-        return patroni["a"].requests(path) + patroni["b"].requests(path);
-    }
-
-    // Nobody is a REST seed: the members are known from the keys alone.
-    [[nodiscard]] config::cluster_settings settings() const
-    {
-        auto s = following({});
-        s.patroni.timeout = scaled(2s);
-        s.dcs.emplace();
-        s.dcs->scope = "demo";
-        for (std::size_t i = 0; i < etcd.size(); ++i)
-            s.dcs->hosts.push_back({"127.0.0.1", etcd.port(i)});
-        return s;
-    }
-
-    fake_etcd etcd;
-    fake_cluster patroni;
-    std::int64_t lease = 0;
-};
 
 bool connected(const running_monitor& monitor)
 {
@@ -130,6 +79,49 @@ TEST_SUITE("dcs: what etcd's watch tells")
         CHECK(t->stale_after == 30s); // the cluster's ttl
         CHECK(t->dcs.error.empty());
         CHECK(monitor.member("a").port == 5432);
+    }
+
+    TEST_CASE("of a Citus cluster only the keys of its own group count")
+    {
+        watched_cluster cluster(1, 2, "1/");
+        cluster.etcd.put("0/config", R"({"ttl":40})"); // the coordinator's
+        cluster.etcd.put("0/members/x", R"({"conn_url":"postgres://127.0.0.1:1/postgres"})");
+        cluster.etcd.put("0/leader", "x");
+        auto settings = cluster.settings();
+        settings.dcs->group = 1;
+        running_monitor monitor(settings);
+        REQUIRE(settles(monitor));
+        CHECK(monitor.member("x").name.empty());
+        CHECK(monitor.seen().latest()->stale_after == 30s);
+
+        cluster.etcd.put("0/leader", "y");
+        cluster.etcd.put("leader", "z"); // of a cluster without groups
+        cluster.lead("b");
+        CHECK(run_until([&] { return monitor.leads("b"); }));
+        CHECK(monitor.seen().latest()->members.size() == 2);
+    }
+
+    TEST_CASE("with a limit on lag members are asked at the interval all the same")
+    {
+        watched_cluster cluster;
+        auto limited = demand_of(config::listener_role::replica);
+        limited.wants.lag = {1024 * 1024, 512 * 1024};
+        running_monitor monitor(cluster.settings(), {limited});
+        const auto is = [&](const char* rule)
+        {
+            const auto b = monitor.member("b");
+            return !b.grants.empty() && std::string(b.grants[0].rule) == rule;
+        };
+        REQUIRE(run_until([&] { return connected(monitor) && is("running-replica"); }));
+
+        // Its key does not change, and without the limit that would do for ten seconds.
+        const auto asked = cluster.patroni["b"].requests("/patroni");
+        CHECK(run_until([&] { return cluster.patroni["b"].requests("/patroni") >= asked + 20; }));
+        auto body = cluster.patroni.member_body("b");
+        const auto at = body.find("67108864");
+        REQUIRE(at != body.npos);
+        cluster.patroni["b"].answer("/patroni", reply::json(body.replace(at, 8, "60000000")));
+        CHECK(run_until([&] { return is("lag"); }));
     }
 
     TEST_CASE("another leader is seen while nobody answers with a listing")

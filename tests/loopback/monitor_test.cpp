@@ -3,6 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
 using namespace rolegate;
 using namespace rolegate::support;
 using namespace std::chrono_literals;
@@ -326,6 +331,79 @@ TEST_SUITE("monitor: changes")
     }
 }
 
+TEST_SUITE("monitor: Patroni 4.1 in quorum mode")
+{
+    TEST_CASE("each listener leads to those for whom the endpoint of its role answers 200")
+    {
+        fake_cluster cluster(4);
+        // As members of that version speak: b and c are quorum standbys, d is not.
+        const auto body = [](const std::string& role, const std::string& more)
+        {
+            return R"({"state":"running","postmaster_start_time":"2026-02-01 08:00:00+00:00",)"
+                   R"("role":")" +
+                   role + R"(","server_version":180001,"timeline":7,)" + more +
+                   R"(,"dcs_last_seen":1769932800,)"
+                   R"("database_system_identifier":"7457902831122874386",)"
+                   R"("patroni":{"version":"4.1.0","scope":"demo"}})";
+        };
+        const std::string replica = R"("xlog":{"received_location":50331784,)"
+                                    R"("replayed_location":50331648,"replayed_timestamp":null,)"
+                                    R"("paused":false},"replication_state":"streaming")";
+        const std::map<std::string, std::string> bodies{
+            {"a", body("primary", R"("xlog":{"location":50331784})")},
+            {"b", body("replica", R"("quorum_standby":true,)" + replica)},
+            {"c", body("replica", R"("quorum_standby":true,)" + replica)},
+            {"d", body("replica", replica)}};
+        auto listing = cluster.cluster_body();
+        for (const char* name : {"b", "c"})
+        {
+            const auto was = R"("name":")" + std::string(name) + R"(","role":"replica")";
+            const auto at = listing.find(was);
+            REQUIRE(at != listing.npos);
+            listing.replace(
+                at, was.size(), R"("name":")" + std::string(name) + R"(","role":"quorum_standby")"
+            );
+        }
+        for (const auto& [name, text] : bodies)
+        {
+            cluster[name].answer("/patroni", reply::json(text));
+            cluster[name].answer("/primary", reply::json(text, name == "a" ? 200 : 503));
+            cluster[name].answer("/cluster", reply::json(listing));
+        }
+        using config::listener_role;
+        const std::pair<listener_role, std::string> wanted[] = {
+            {listener_role::quorum, "bc"},
+            {listener_role::read_only_quorum, "abc"},
+            {listener_role::sync, ""},
+            {listener_role::read_only_sync, "a"},
+            {listener_role::async, "d"},
+            {listener_role::replica, "bcd"}};
+        std::vector<health::demand> demands;
+        for (const auto& [role, names] : wanted)
+            demands.push_back(demand_of(role));
+        running_monitor monitor(following({&cluster["a"]}), demands);
+
+        for (std::size_t i = 0; i < demands.size(); ++i)
+        {
+            CAPTURE(i);
+            const auto open = [&]
+            {
+                std::string names;
+                for (const char* name : {"a", "b", "c", "d"})
+                {
+                    const auto m = monitor.member(name);
+                    if (i < m.grants.size() && m.grants[i].verdict == admission::open)
+                        names += name;
+                }
+                return names;
+            };
+            CHECK(run_until([&] { return open() == wanted[i].second; }));
+        }
+        CHECK(monitor.member("b").sync == health::sync_state::quorum);
+        CHECK(monitor.member("d").sync == health::sync_state::async);
+    }
+}
+
 TEST_SUITE("monitor: life")
 {
     TEST_CASE("a primary that has refused clients is open again by a newer word only")
@@ -342,6 +420,30 @@ TEST_SUITE("monitor: life")
 
         cluster.lead("a");
         CHECK(run_until([&] { return monitor.leads("a"); }));
+    }
+}
+
+TEST_SUITE("monitor: silence")
+{
+    TEST_CASE("a replica that is silent to us and to clients is shut until it speaks")
+    {
+        fake_cluster cluster(2);
+        running_monitor monitor(following({&cluster["a"]}));
+        const auto reads = [&](admission verdict, const char* rule)
+        {
+            const auto b = monitor.member("b");
+            return b.read.verdict == verdict && std::string(b.read.rule) == rule;
+        };
+        REQUIRE(run_until([&] { return reads(admission::open, "running-replica"); }));
+        cluster["b"].refuse();
+        REQUIRE(run_until([&] { return reads(admission::open, "listed-replica"); }));
+
+        monitor.hint("b", life_sign::ended);
+        monitor.hint("b", life_sign::silent);
+        REQUIRE(run_until([&] { return reads(admission::keep, "silent"); }));
+
+        cluster["b"].listen();
+        CHECK(run_until([&] { return reads(admission::open, "running-replica"); }));
     }
 }
 

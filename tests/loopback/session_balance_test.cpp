@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -208,6 +209,32 @@ TEST_SUITE("session: balance")
         CHECK(members.a.accepted() == 3);
         CHECK(members.b.accepted() == 2);
         CHECK(members.c.accepted() == 4);
+    }
+
+    TEST_CASE("first: configured members are filled in the order of their list, on every worker")
+    {
+        fake_postgres servers[3];
+        std::vector<believed> members;
+        for (const auto& s : servers)
+            members.push_back({"127.0.0.1:" + std::to_string(s.port()), s.port()});
+        std::ranges::sort(members, std::greater{}, &believed::name);
+        config::cluster_settings cluster;
+        cluster.tcp.emplace();
+        for (const auto& m : members)
+            cluster.tcp->members.push_back({"127.0.0.1", m.port});
+        cluster.default_member.maxconn = 2;
+        auto settings = readers(balance_algorithm::first);
+        settings.role = config::listener_role::any;
+        proxy_fixture proxy(settings, 2, cluster);
+        proxy.believe(members);
+        const auto of = [&](std::size_t i)
+        { return std::ranges::find(servers, members[i].port, &fake_postgres::port)->accepted(); };
+        std::vector<std::unique_ptr<logged_in_client>> clients;
+        for (int i = 0; i < 5; ++i)
+            clients.push_back(std::make_unique<logged_in_client>(proxy));
+        CHECK(of(0) == 2);
+        CHECK(of(1) == 2);
+        CHECK(of(2) == 1);
     }
 
     TEST_CASE("source: an address keeps its member, on every worker; others go elsewhere")

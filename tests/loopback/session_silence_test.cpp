@@ -121,6 +121,7 @@ TEST_SUITE("session: a server that says nothing")
             CHECK(hung.accepted() == 1);
             CHECK(good.accepted() == 5);
             CHECK(proxy.hints() == std::vector<std::string>{"a"});
+            CHECK(proxy.signs() == std::vector{health::life_sign::silent});
             CHECK(log.count("event=server_silent") == 1);
             CHECK(log.count("event=server_silent listener=read member=a ") == 1);
         }
@@ -194,6 +195,32 @@ TEST_SUITE("session: a server that says nothing")
 
         CHECK(gets_login_answer(c));
         CHECK(server.accepted() == 1);
+    }
+
+    TEST_CASE("timeouts.connect again where somebody would stand in for one without its Patroni")
+    {
+        fake_postgres hung(silent());
+        fake_postgres primary;
+        auto settings = quick_listener(listener_role::replica);
+        settings.timeouts.connect = scaled(300ms);
+        settings.timeouts.handshake = scaled(2 * patience);
+        proxy_fixture proxy(settings);
+        believed a{"a", hung.port()};
+        a.rule = "listed-replica";
+        believed p{"p", primary.port(), admission::keep};
+        p.rule = "fallback-over";
+        proxy.believe({a, p});
+        client c(proxy.port());
+        c.send(startup());
+        REQUIRE(run_until([&] { return !proxy.hints().empty(); }));
+        CHECK(proxy.signs().front() == health::life_sign::silent);
+
+        a.verdict = admission::keep;
+        p.verdict = admission::open;
+        proxy.believe({a, p});
+
+        CHECK(gets_login_answer(c));
+        CHECK(primary.accepted() == 1);
     }
 
     TEST_CASE("a client that takes its time behind an N is held anew when the server says 57P03")

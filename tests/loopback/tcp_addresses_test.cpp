@@ -59,7 +59,7 @@ TEST_SUITE("tcp monitor: names")
         scripted_names names;
         names.say("svc.test", {"127.0.0.9", "127.0.0.1"}); // nobody listens at the first one
         const auto name = "svc.test:" + std::to_string(server.port());
-        running_monitor monitor(checking("svc.test", server.port()), names.how());
+        running_monitor monitor(checking("svc.test", server.port()), write_and_read(), names.how());
 
         REQUIRE(is(monitor, name, admission::open));
         REQUIRE(run_until([&] { return server.accepted() >= 5; }));
@@ -82,7 +82,7 @@ TEST_SUITE("tcp monitor: names")
         const auto name = "svc.test:" + std::to_string(server.port());
         auto settings = checking("svc.test", server.port());
         settings.tcp->check.timeout = scaled(600ms);
-        running_monitor monitor(settings, names.how());
+        running_monitor monitor(settings, write_and_read(), names.how());
 
         REQUIRE(is(monitor, name, admission::open));
 
@@ -97,7 +97,7 @@ TEST_SUITE("tcp monitor: names")
         scripted_names names;
         names.say("svc.test", {"127.0.0.1", "127.0.0.9"});
         const auto name = "svc.test:" + std::to_string(server.port());
-        running_monitor monitor(checking("svc.test", server.port()), names.how());
+        running_monitor monitor(checking("svc.test", server.port()), write_and_read(), names.how());
         REQUIRE(is(monitor, name, admission::open));
         CHECK(monitor.member(name).address == "127.0.0.1");
         CHECK(monitor.member(name).other_addresses == address_list{"127.0.0.9"});
@@ -124,7 +124,7 @@ TEST_SUITE("tcp monitor: names")
         const auto name = "svc.test:" + std::to_string(service.port());
         auto settings = checking("svc.test", service.port());
         settings.tcp->check.http = {"GET", "/ready", checked.port(), 0};
-        running_monitor monitor(settings, names.how());
+        running_monitor monitor(settings, write_and_read(), names.how());
 
         REQUIRE(is(monitor, name, admission::open));
 
@@ -146,7 +146,7 @@ TEST_SUITE("tcp monitor: names")
             names.hang(host);
             settings.tcp->members.push_back({host, 1});
         }
-        running_monitor monitor(settings, names.how());
+        running_monitor monitor(settings, write_and_read(), names.how());
 
         CHECK(is(monitor, "svc.test:" + std::to_string(server.port()), admission::open));
         CHECK(run_until([&] { return monitor.failed("dead7.test:1", "has no address"); }));

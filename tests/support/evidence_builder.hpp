@@ -227,6 +227,13 @@ public:
         return *this;
     }
 
+    // A client got no answer from this member in time.
+    story& leaves_waiting(const std::string& name)
+    {
+        seen.words[name].unanswered = now;
+        return *this;
+    }
+
     // Clients are refused by this member.
     story& refuses(const std::string& name)
     {

@@ -2,13 +2,13 @@
 #include "tests/support/monitor_fixture.hpp"
 
 #include "health/cluster_monitor.hpp"
-#include "tests/support/ports.hpp"
 
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <thread>
+#include <utility>
 
 namespace rolegate::support
 {
@@ -77,12 +77,15 @@ void make_monitor(const config::cluster_settings& settings)
 struct running_monitor::engine
 {
     engine(
-        const config::cluster_settings& settings, recorder& to, const health::lookup_function& how
+        const config::cluster_settings& settings,
+        std::vector<health::demand> demands,
+        recorder& to,
+        const health::lookup_function& how
     )
     {
         if (how)
             boost::asio::make_service<health::lookup_pool>(control, how);
-        monitor = health::make_monitor(control, settings, write_and_read(), to);
+        monitor = health::make_monitor(control, settings, std::move(demands), to);
     }
 
     boost::asio::io_context control{1};
@@ -92,9 +95,11 @@ struct running_monitor::engine
 };
 
 running_monitor::running_monitor(
-    const config::cluster_settings& settings, const health::lookup_function& how
+    const config::cluster_settings& settings,
+    std::vector<health::demand> demands,
+    const health::lookup_function& how
 )
-    : engine_(std::make_unique<engine>(settings, seen_, how))
+    : engine_(std::make_unique<engine>(settings, std::move(demands), seen_, how))
 {
     engine_->monitor->start();
     engine_->thread = std::thread(

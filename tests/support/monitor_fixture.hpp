@@ -7,6 +7,7 @@
 #include "health/lookup_pool.hpp"
 #include "health/observer.hpp"
 #include "tests/support/fake_patroni.hpp"
+#include "tests/support/ports.hpp"
 
 #include <memory>
 #include <mutex>
@@ -47,7 +48,9 @@ class running_monitor
 public:
     // Host names are looked up by `how`, where that is given.
     explicit running_monitor(
-        const config::cluster_settings& settings, const health::lookup_function& how = {}
+        const config::cluster_settings& settings,
+        std::vector<health::demand> demands = write_and_read(),
+        const health::lookup_function& how = {}
     );
     ~running_monitor();
     running_monitor(const running_monitor&) = delete;

@@ -316,6 +316,7 @@ TEST_CASE("synchronous standbys are shown while the mode is on")
         {"\"quorum\"",
          R"({"sync_standby":"pg-2,pg-3","quorum":1})",
          "quorum_standby quorum_standby"},
+        {"\"Quorum\"", R"({"sync_standby":"pg-2","quorum":0})", "quorum_standby replica"},
         {"false", R"({"leader":"pg-1","sync_standby":"pg-2"})", "replica replica"},
         {"null", R"({"leader":"pg-1","sync_standby":"pg-2"})", "replica replica"},
         {"true", R"({"leader":"pg-1","sync_standby":null})", "replica replica"},

@@ -221,6 +221,23 @@ TEST_CASE("a silent replica is read from as long as its own key says that it run
              s.after(2s).lock("a").silent("b");
          },
          "keep silent"},
+        {"listed as running, and a client waited in vain as well",
+         [](story& s) { s.lock("a").leaves_waiting("b"); },
+         "keep silent"},
+        {"the same, and asked again in vain",
+         [](story& s)
+         {
+             s.lock("a").leaves_waiting("b").decide();
+             s.after(2s).lock("a").silent("b");
+         },
+         "keep silent"},
+        {"a client waited in vain before its word",
+         [](story& s)
+         {
+             s.lock("a").leaves_waiting("b");
+             s.after(1s).lock("a").says("b", replica()).silent("b");
+         },
+         "open listed-replica"},
         {"listed as the holder of the lock", [](story& s) { s.lock("b"); }, "keep holds-lock"},
         {"last heard as a primary: its key outlives it",
          [](story& s)
@@ -253,6 +270,18 @@ TEST_CASE("a silent replica is read from as long as its own key says that it run
 
         CHECK(read_of(s.believed, "b") == row.read_b);
     }
+}
+
+TEST_CASE("a client that waits in vain says nothing against one whose Patroni answers")
+{
+    story s;
+    s.settle();
+    s.leaves_waiting("a").leaves_waiting("b").decide();
+
+    CHECK(read_of(s.believed, "b") == "open running-replica");
+    CHECK(write_of(s.believed, "a") == "open lock-and-word");
+    s.after(1s).lock("a").silent("a").decide(); // nor against a primary that is silent
+    CHECK(write_of(s.believed, "a") == "open degraded");
 }
 
 TEST_CASE("a member that has only been listed is not read from before it was asked")

@@ -97,6 +97,59 @@ TEST_CASE("a backup is used while no other member is open, and then the first on
     CHECK(where(read_port, t, cluster) == "");
 }
 
+TEST_CASE("members have the places of the configured list, the others come behind it")
+{
+    cluster_settings etcd;
+    etcd.tcp.emplace().members = {{"z", 1}, {"10.0.0.1", 5432}, {"::1", 5432}, {"z", 11}};
+    CHECK(listed_place(etcd, "z:1") == 0);
+    CHECK(listed_place(etcd, "10.0.0.1:5432") == 1);
+    CHECK(listed_place(etcd, "[::1]:5432") == 2);
+    CHECK(listed_place(etcd, "z:11") == 3);
+    for (const char* other : {"", "z", "z:", ":1", "z:111", "10.0.0.1:543", "pg-1", "zz:1"})
+    {
+        CAPTURE(other);
+        CHECK(listed_place(etcd, other) == 4);
+    }
+    cluster_settings plain;
+    plain.postgres.emplace().members = {{"b", 1}, {"a", 1}};
+    CHECK(listed_place(plain, "b:1") < listed_place(plain, "a:1"));
+    cluster_settings patroni;
+    patroni.patroni.members = {{"b", 1}};
+    CHECK(listed_place(patroni, "b:1") == listed_place(patroni, "a"));
+}
+
+TEST_CASE("the first backup is that which is listed first")
+{
+    cluster_settings cluster;
+    cluster.default_member.backup = true;
+    cluster.tcp.emplace().members = {{"c", 1}, {"a", 1}, {"b", 1}};
+    auto t = topology_builder()
+                 .replica("a:1")
+                 .replica("b:1")
+                 .replica("c:1")
+                 .replica("not listed")
+                 .build();
+    CHECK(where(read_port, t, cluster) == "c:1");
+    t.members[2].grants[1].verdict = admission::keep;
+    CHECK(where(read_port, t, cluster) == "a:1");
+    t.members[0].grants[1].verdict = admission::closed;
+    CHECK(where(read_port, t, cluster) == "b:1");
+    t.members[1].grants[1].verdict = admission::closed;
+    CHECK(where(read_port, t, cluster) == "not listed");
+}
+
+TEST_CASE("one that stands in can be had only for members whose Patroni is silent")
+{
+    auto t = four();
+    t.members[1].grants[1].rule = "listed-replica";
+    CHECK_FALSE(has_stand_in(read_port, t, "b")); // nobody would
+    t.members[0].grants[1] = {admission::keep, "fallback-over", ""};
+    CHECK(has_stand_in(read_port, t, "b"));
+    CHECK_FALSE(has_stand_in(read_port, t, "c")); // its Patroni answers
+    CHECK_FALSE(has_stand_in(read_port, t, "gone"));
+    CHECK_FALSE(has_stand_in(write_port, t, "b"));
+}
+
 TEST_CASE("without an open member there is nobody to go to")
 {
     const auto kept =

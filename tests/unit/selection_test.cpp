@@ -128,6 +128,19 @@ TEST_CASE("first fills one member after the other")
     CHECK(w.again(w.visits.back()) == "a");
 }
 
+TEST_CASE("first goes by the configured list, and behind it by name")
+{
+    world w(balance_algorithm::first);
+    w.believed = topology_builder().replica("a:1").replica("b:1").replica("c").replica("d").build();
+    w.believed.generation = 2;
+    w.members.adopt(w.believed, w.now);
+    w.cluster.tcp.emplace().members = {{"b", 1}, {"gone", 1}, {"a", 1}};
+    w.cluster.default_member.maxconn = 1;
+    CHECK(w.enter_few(4) == "b:1a:1cd");
+    w.visits.pop_front();
+    CHECK(w.enter() == "b:1");
+}
+
 TEST_CASE("a full member is no reason to use a backup; a shut one is")
 {
     world w;
