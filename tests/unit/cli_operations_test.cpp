@@ -2,6 +2,7 @@
 #include "proxy/cli/operations.hpp"
 
 #include "proxy/cli/colour.hpp"
+#include "proxy/cli/reload_text.hpp"
 
 #include <doctest/doctest.h>
 
@@ -38,6 +39,19 @@ TEST_CASE("an order is answered in words, and what it brings about")
         "member main/pg-1: drain\nwarning: listener write has no member now\n"
     );
     CHECK(order_text(R"({"session": 12, "killed": true})") == "session 12: ended\n");
+}
+
+TEST_CASE("a reload is answered with what has changed and what does not hold yet")
+{
+    CHECK(
+        reload_text(R"({"changes": ["a -> b"], "needs_restart": ["workers 1 -> 2"],
+                        "waiting": ["cluster main: not yet"]})") ==
+        "a -> b\nworkers 1 -> 2 (needs a restart)\ncluster main: not yet\n"
+    );
+    CHECK(
+        reload_text(R"({"changes": [], "needs_restart": [], "waiting": ["cluster main: not yet"]})"
+        ) == "nothing has changed; certificates are read again\ncluster main: not yet\n"
+    );
 }
 
 TEST_CASE("colours are for words of their own, and change no column")
