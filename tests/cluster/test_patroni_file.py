@@ -78,7 +78,7 @@ def test_changes_of_patronis_file_are_applied(cluster, on_node):
 
     def followed():
         main = on_node.status()["clusters"]["main"]
-        return main["settings_waiting"] is None and main["dcs"]["connected"] and (
+        return main.get("settings_waiting") is None and main["dcs"]["connected"] and (
             main["dcs"]["endpoint"], main["lock"]["holder"], main["lock"]["source"])
     assert wait_until("the new settings hold", followed, 30) == (hosts[0], cluster.leader().name, "etcd3")
     session.socket.settimeout(0.05)
@@ -98,7 +98,7 @@ def test_a_bad_file_of_patronis_changes_nothing(cluster, on_node):
         assert not state["reload_ok"] and reason in state["error"], state
         assert "event=reload_failed" in on_node.logged()
         main = on_node.status()["clusters"]["main"]
-        assert main["primary"] == cluster.leader().name and main["settings_waiting"] is None
+        assert main["primary"] == cluster.leader().name and main.get("settings_waiting") is None
         with contextlib.closing(RawSession(on_node.host, on_node.write_port).socket):
             pass
     assert on_node.reload(good)["reload_ok"]

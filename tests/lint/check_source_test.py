@@ -137,7 +137,7 @@ BAD = [
     ("pure", "proxy/service_status.cpp", '#include "proxy/service_notify.hpp"\n'),
     ("pure", "proxy/handed_over.cpp", '#include "proxy/successor.hpp"\n'),
     ("pure", "proxy/handed_history.cpp", '#include "proxy/log.hpp"\n'),
-    ("pure", "proxy/member_places.hpp", '#include "proxy/hold.hpp"\n'),
+    ("pure", "proxy/member_places.cpp", '#include "proxy/hold.hpp"\n'),
     ("pure", "proxy/settings_wait.cpp", '#include "proxy/log.hpp"\n'),
     ("pure", "health/patroni/member_body.cpp", "#include <boost/beast/http.hpp>\n"),
     ("pure", "health/patroni/json_fields.cpp", "#include <boost/asio/buffer.hpp>\n"),
