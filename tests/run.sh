@@ -118,7 +118,9 @@ ctest_part() { # PART PRESET DIRECTORY LABELS [TARGET...]
         report "$part" $((SECONDS - begin)) 0 1 "$log"
         return
     fi
-    run "$log" "${fixed_addresses[@]}" ctest --test-dir "$3" -L "$4" --no-tests=error --verbose -j "$(nproc)" --timeout 1800
+    # Most of them wait most of the time: more than there are processors.
+    run "$log" "${fixed_addresses[@]}" ctest --test-dir "$3" -L "$4" --no-tests=error --verbose -j $((2 * $(nproc))) \
+        --timeout 1800
     code=$?
     read -r good bad < <(count_ctest "$log")
     # Also a ctest that could not run at all is a failure.

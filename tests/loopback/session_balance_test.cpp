@@ -27,6 +27,7 @@ config::listener_settings readers(balance_algorithm algorithm)
     auto s = quick_listener(config::listener_role::replica);
     s.balance = algorithm;
     s.queue.max = 5000;
+    s.queue.timeout = scaled(120s); // nobody's turn comes too late
     return s;
 }
 

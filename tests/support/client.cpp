@@ -500,11 +500,11 @@ byte_vector pattern(std::size_t size, std::uint32_t seed)
     return out;
 }
 
-int connect_error(std::uint16_t port)
+int connect_error(std::uint16_t port, const std::string& address)
 {
     try
     {
-        const client c(port);
+        const client c(port, address);
         return 0;
     }
     catch (const std::system_error& e)

@@ -126,7 +126,7 @@ public:
 };
 
 // What connect() says; 0 is success.
-[[nodiscard]] int connect_error(std::uint16_t port);
+[[nodiscard]] int connect_error(std::uint16_t port, const std::string& address = "127.0.0.1");
 
 // SSLRequest, S, and the handshake.
 bool ask_for_tls(
