@@ -14,6 +14,14 @@ bool is_open(const member& m, std::size_t listener) noexcept
     return listener < m.grants.size() && m.grants[listener].verdict == admission::open;
 }
 
+// ": is silent", if it says why.
+std::string reason_at(const member& m, std::size_t listener)
+{
+    if (listener >= m.grants.size() || m.grants[listener].reason.empty())
+        return "";
+    return ": it " + m.grants[listener].reason;
+}
+
 // The heir would write to a member of which the other one knows better: it has been told since
 // then that the lock is not that member's, or that another primary has taken its place.
 bool opens_a_closed_one(const topology& heir, const topology& current, time_point since) noexcept
@@ -54,23 +62,24 @@ topology inherit(const topology& heir, const topology& known)
     return t;
 }
 
-bool may_take_over(const topology& heir, const topology& current, time_point since) noexcept
+std::string what_it_waits_for(const topology& heir, const topology& current, time_point since)
 {
     if (!heir.confirmed || *heir.confirmed <= since)
-        return false;
+        return "nobody has said yet what the cluster is";
     // Who watches the DCS sees a change before who asks over REST.
     if (current.dcs.connected && !heir.dcs.source.empty() && !heir.dcs.connected)
-        return false;
+        return heir.dcs.source + " is not connected" +
+               (heir.dcs.error.empty() ? "" : ": " + heir.dcs.error);
     if (opens_a_closed_one(heir, current, since))
-        return false;
+        return heir.primary()->name + " would be written to, which has lost the role";
     for (const auto& m : current.members)
     {
         const auto* same = heir.find(m.name);
         for (std::size_t i = 0; same && i < m.grants.size(); ++i)
             if (is_open(m, i) && !is_open(*same, i))
-                return false;
+                return m.name + " would be open no longer" + reason_at(*same, i);
     }
-    return true;
+    return "";
 }
 
 topology redemanded(topology t, const std::vector<demand>& before, const std::vector<demand>& after)

@@ -8,6 +8,7 @@
 #include "health/topology.hpp"
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 namespace rolegate::health
@@ -32,11 +33,17 @@ template <class Decide>
     return judged;
 }
 
-// Nobody is worse off when `heir` judges from now on: it has seen the cluster itself since then,
-// whoever is open now, and configured still, is open by it, too, and it writes to nobody who is
-// known to have lost the role.
-[[nodiscard]] bool
-may_take_over(const topology& heir, const topology& current, time_point since) noexcept;
+// "" when nobody is worse off if `heir` judges from now on: it has seen the cluster itself since
+// then, whoever is open now, and configured still, is open by it, too, and it writes to nobody who
+// is known to have lost the role. Else what it lacks, for people.
+[[nodiscard]] std::string
+what_it_waits_for(const topology& heir, const topology& current, time_point since);
+
+[[nodiscard]] inline bool
+may_take_over(const topology& heir, const topology& current, time_point since)
+{
+    return what_it_waits_for(heir, current, since).empty();
+}
 
 // What is believed with other demands: watches over lag that were another demand's begin anew.
 [[nodiscard]] topology

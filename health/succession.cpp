@@ -11,25 +11,49 @@
 namespace rolegate::health
 {
 
+namespace
+{
+
+// Every source has been asked some times by then, and has answered or failed.
+std::chrono::milliseconds usual_wait(const config::cluster_settings& s)
+{
+    constexpr int rounds = 3;
+    if (s.tcp)
+        return rounds * s.tcp->check.inter + s.tcp->check.timeout.value_or(s.tcp->check.inter);
+    if (s.postgres)
+        return rounds * s.postgres->interval + s.postgres->timeout;
+    return rounds * s.patroni.interval + s.patroni.timeout;
+}
+
+} // namespace
+
 // A monitor, and whose word it is that it tells.
 class succession::heir final : public observer
 {
 public:
     heir(succession& of, const config::cluster_settings& settings)
-        : of_(of), monitor(make_monitor(of.control_, settings, {}, *this))
+        : of_(of), monitor(make_monitor(of.control_, settings, {}, *this)),
+          usual(usual_wait(settings))
     {
     }
 
     void on_topology(const topology_ptr& t, bool changed) override { of_.hear(*this, t, changed); }
-    void on_check(const check& c) override { of_.to_.on_check(c); }
+
+    void on_check(const check& c) override
+    {
+        failure = c.error.empty() ? "" : c.address + " over " + c.source + ": " + c.error;
+        of_.to_.on_check(c);
+    }
 
 private:
     succession& of_;
 
 public:
     const monitor_ptr monitor;
+    const std::chrono::milliseconds usual;
     time_point appointed{};
     std::optional<time_point> first_seen; // the cluster, by its own eyes
+    std::string failure;                  // of the last request; "" = it was answered
 };
 
 succession::succession(
@@ -105,6 +129,17 @@ void succession::appoint(std::shared_ptr<heir> next)
     m.set_demands(demands_);
     if (started_)
         m.start();
+}
+
+std::optional<succession::wait> succession::waiting() const
+{
+    if (!next_)
+        return std::nullopt;
+    const auto& heirs = *next_->monitor->believed();
+    wait w{next_->appointed, next_->usual, what_it_waits_for(heirs, *believed(), next_->appointed)};
+    if (!next_->first_seen && !next_->failure.empty())
+        w.reason += (w.reason.empty() ? "" : "; ") + next_->failure;
+    return w;
 }
 
 // Both are heard; only one is believed.

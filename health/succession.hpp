@@ -9,8 +9,10 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,6 +53,14 @@ public:
 
     // Somebody is appointed, and has not taken over yet.
     [[nodiscard]] bool pending() const noexcept { return next_ != nullptr; }
+
+    struct wait
+    {
+        time_point since{};                // it was appointed
+        std::chrono::milliseconds usual{}; // it takes no longer when nothing is wrong
+        std::string reason;                // for people
+    };
+    [[nodiscard]] std::optional<wait> waiting() const; // while pending()
 
 private:
     void hear(const heir& from, const topology_ptr& t, bool changed);

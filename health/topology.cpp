@@ -215,6 +215,8 @@ void append_listener_changes(
     {
         const auto* before = was && i < was->grants.size() ? &was->grants[i] : nullptr;
         const auto& now = is.grants[i];
+        if (listeners[i].empty())
+            continue; // nobody's
         if (is_own(is, now) && (!before || is_own(*was, *before)))
             continue;
         append_grant_change(text, is, listeners[i].c_str(), before, now);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/availability.hpp"
 
+#include <algorithm>
+
 namespace rolegate::proxy
 {
 
@@ -8,6 +10,8 @@ void availability::on_topology(const health::topology& t, health::time_point now
 {
     for (std::size_t i = 0; i < t.listeners.size(); ++i)
     {
+        if (t.listeners[i].empty())
+            continue; // nobody's seat
         bool any = false;
         for (const auto& m : t.members)
         {
@@ -17,10 +21,16 @@ void availability::on_topology(const health::topology& t, health::time_point now
         }
         note(t.listeners[i], "", any, now);
     }
-    // Names of members come from outside and must not pile up.
-    std::erase_if(
-        records_, [&t](const auto& r) { return !r.first.second.empty() && !t.find(r.first.second); }
-    );
+    // Names of members come from outside, those of listeners change with reloads: neither must pile
+    // up. Before its first decision a belief names no listener.
+    const auto is_gone = [&t](const auto& r)
+    {
+        const auto& [listener, member] = r.first;
+        return (!member.empty() && !t.find(member)) ||
+               (!t.listeners.empty() &&
+                std::ranges::find(t.listeners, listener) == t.listeners.end());
+    };
+    std::erase_if(records_, is_gone);
 }
 
 void availability::note(

@@ -26,16 +26,19 @@ void cluster_record::on_topology(
 )
 {
     tell_change(before, after, last_, now);
-    note_primary(after, now);
+    note_primary(before, after, now);
     services_.on_topology(after, now);
 }
 
-void cluster_record::note_primary(const health::topology& t, health::time_point now)
+void cluster_record::note_primary(
+    const health::topology& before, const health::topology& after, health::time_point now
+)
 {
-    const auto* p = t.primary();
+    const auto* p = after.primary();
     if (p && (p->name != last_.name || last_.lost))
         ++role_changes_["promoted"];
-    if (!p && !last_.name.empty() && !last_.lost)
+    // One that is only known from the process before may come in a moment.
+    if (!p && before.primary() && !last_.lost)
     {
         ++role_changes_["lost"];
         last_.lost = now;
@@ -103,6 +106,7 @@ cluster_view cluster_record::view(health::topology_ptr believed) const
         write_unavailable_,
         failures_,
         services_.records(),
+        {},
         {},
         {}};
 }

@@ -25,12 +25,17 @@ public:
     );
     void on_check(const health::check& c, health::time_point now);
 
+    // Who was the primary for another process that has followed the cluster so far; "" = nobody.
+    void take_over(const std::string& primary) { last_ = {primary, std::nullopt}; }
+
     [[nodiscard]] cluster_view view(health::topology_ptr believed) const;
 
 private:
     void
     forget_failures(const std::string& member, const std::string& source, health::time_point until);
-    void note_primary(const health::topology& t, health::time_point now);
+    void note_primary(
+        const health::topology& before, const health::topology& after, health::time_point now
+    );
 
     check_stats checks_;
     availability services_;

@@ -2,8 +2,13 @@
 #include "proxy/clusters.hpp"
 
 #include "config/diff.hpp"
+#include "proxy/log.hpp"
+#include "proxy/settings_wait.hpp"
 
+#include <chrono>
+#include <cstdint>
 #include <exception>
+#include <optional>
 #include <utility>
 
 namespace rolegate::proxy
@@ -31,6 +36,11 @@ bool goes_on(const config::cluster_settings& before, const config::cluster_setti
     return !has_files(after) && without_members_options(before) == without_members_options(after);
 }
 
+std::int64_t in_ms(health::clock::duration d)
+{
+    return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
+}
+
 } // namespace
 
 // One of them, and what is remembered beside the belief.
@@ -55,11 +65,28 @@ struct clusters::followed final : private health::observer
 
     void on_check(const health::check& c) override { record.on_check(c, health::clock::now()); }
 
+    void tell_waiting(health::time_point at)
+    {
+        const auto w = monitor.waiting();
+        const auto usual = w ? w->usual : std::chrono::milliseconds{};
+        const auto is = waiting.look(w ? std::optional(w->since) : std::nullopt, usual, at);
+        if (is == settings_wait::news::waits)
+            log::line(config::log_level::warning, "settings_waiting")
+                .add("cluster", settings.name)
+                .add("since_ms", in_ms(at - waiting.since()))
+                .text("reason", w->reason);
+        if (is == settings_wait::news::over)
+            log::line(config::log_level::info, "settings_hold")
+                .add("cluster", settings.name)
+                .add("since_ms", in_ms(at - waiting.since()));
+    }
+
     clusters& of;
     const std::size_t number;
     config::cluster_settings settings;
     health::succession monitor;
     cluster_record record;
+    settings_wait waiting;
     health::topology_ptr told; // as of its last change
 };
 
@@ -114,19 +141,45 @@ void clusters::commit(plan next, const demand_source& demands)
         order_.push_back(number);
         all_.at(number)->settings = std::move(settings);
     }
-    for (auto& [number, f] : all_)
-    {
-        std::vector<health::demand> wants;
-        for (auto& d : demands(number))
-            wants.push_back({std::move(d.listener), std::move(d.wants)});
-        f->monitor.set_demands(wants);
+    set_demands(demands);
+    for (const auto& [number, f] : all_)
         publish_(number, f->monitor.believed());
-    }
     for (auto& [number, heir] : next.heirs)
         all_.at(number)->monitor.appoint(std::move(heir));
     if (started_)
         for (const auto& [number, made] : next.made)
             all_.at(number)->monitor.start();
+}
+
+void clusters::set_demands(const demand_source& demands)
+{
+    for (const auto& [number, f] : all_)
+    {
+        std::vector<health::demand> wants;
+        for (auto& d : demands(number))
+            wants.push_back({std::move(d.listener), std::move(d.wants)});
+        f->monitor.set_demands(wants);
+    }
+}
+
+void clusters::tell_waiting(health::time_point now)
+{
+    for (const auto& [number, f] : all_)
+        f->tell_waiting(now);
+}
+
+std::vector<std::string> clusters::waiting() const
+{
+    std::vector<std::string> all;
+    for (const auto number : order_)
+        if (const auto w = all_.at(number)->monitor.waiting())
+            all.push_back(
+                "cluster " + all_.at(number)->settings.name +
+                ": the new settings wait until the cluster has been seen by them, the old ones "
+                "hold: " +
+                w->reason
+            );
+    return all;
 }
 
 std::vector<std::size_t> clusters::retire(const std::function<bool(std::size_t)>& is_used)
@@ -148,6 +201,14 @@ std::vector<std::size_t> clusters::retire(const std::function<bool(std::size_t)>
 }
 
 // --- the running -------------------------------------------------------------------------------
+
+void clusters::take_over(role_history::memory past)
+{
+    for (const auto& [number, f] : all_)
+        if (const auto p = past.primaries.find(f->settings.name); p != past.primaries.end())
+            f->record.take_over(p->second);
+    history_.take_over(std::move(past));
+}
 
 void clusters::start()
 {
@@ -199,6 +260,8 @@ std::vector<cluster_view> clusters::views() const
             shown.options[m.name] = f.settings.options_of(m.name);
         if (f.settings.tcp)
             shown.check = f.settings.tcp->check;
+        if (auto w = f.monitor.waiting())
+            shown.waiting = {w->since, std::move(w->reason)};
     }
     return all;
 }

@@ -46,6 +46,12 @@ public:
     // What is believed of each cluster has been published, with a verdict for each demand.
     void commit(plan next, const demand_source& demands);
 
+    // The same clusters; what nobody demands any more needs no verdict.
+    void set_demands(const demand_source& demands);
+
+    // What another process knew of the clusters' past, before start().
+    void take_over(role_history::memory past);
+
     void start();
     void stop();
 
@@ -54,6 +60,12 @@ public:
     void
     note_cut(std::size_t number, const std::string& member, std::size_t n, health::time_point at);
     void note_session(std::size_t number, const std::string& member, health::time_point at);
+
+    // New settings that do not hold yet, though they should: to the log. Every second or so.
+    void tell_waiting(health::time_point now);
+
+    // Those of each cluster, in a sentence.
+    [[nodiscard]] std::vector<std::string> waiting() const;
 
     // Not configured any more, and nobody's by `is_used`; they are forgotten here.
     [[nodiscard]] std::vector<std::size_t> retire(const std::function<bool(std::size_t)>& is_used);

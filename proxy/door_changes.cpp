@@ -46,6 +46,8 @@ door_changes changes_at_doors(const topology& before, const topology& after)
     door_changes out;
     for (const auto& listener : after.listeners)
     {
+        if (listener.empty())
+            continue; // nobody's seat
         for (const auto& m : after.members)
         {
             const auto& is = grant_of(after, listener, m.name);

@@ -54,6 +54,14 @@ std::vector<seating::demand> front::demands(std::size_t cluster) const
     return found == seatings_.end() ? std::vector<seating::demand>() : found->second.demands();
 }
 
+bool front::tidy()
+{
+    bool changed = false;
+    for (auto& [number, its_seats] : seatings_)
+        changed = its_seats.tidy() || changed;
+    return changed;
+}
+
 bool front::uses(std::size_t cluster) const
 {
     const auto found = seatings_.find(cluster);

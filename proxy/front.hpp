@@ -61,6 +61,9 @@ public:
     // go still. The verdicts stand in this order in each member's grants.
     [[nodiscard]] std::vector<seating::demand> demands(std::size_t cluster) const;
 
+    // After some sessions have gone. True: demands() of some cluster are other ones.
+    bool tidy();
+
     // Somebody refers to it: a listener, or a session that began when one did.
     [[nodiscard]] bool uses(std::size_t cluster) const;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/handed_over.hpp"
 
+#include "proxy/handed_history.hpp"
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -134,6 +136,7 @@ std::string to_json(const handed_over& what)
     o["pid"] = what.pid;
     o["orders"] = to_object(what.orders);
     o["socket_files"] = json::array(what.socket_files.begin(), what.socket_files.end());
+    o["history"] = to_object(what.history);
     return json::serialize(o);
 }
 
@@ -150,6 +153,9 @@ std::optional<handed_over> handed_over_from(std::string_view text)
     if (const auto* each = orders ? orders->if_object() : nullptr)
         h.orders = orders_from(*each);
     h.socket_files = texts_of(*o, "socket_files");
+    const auto* history = o->if_contains("history");
+    if (const auto* all = history ? history->if_object() : nullptr)
+        h.history = history_from(*all);
     return h;
 }
 

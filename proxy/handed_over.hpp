@@ -5,6 +5,7 @@
 #pragma once
 
 #include "proxy/operator_state.hpp"
+#include "proxy/role_history.hpp"
 
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ struct handed_over
     long pid = 0;                          // of who hands over
     standing_orders orders;                // of operators
     std::vector<std::string> socket_files; // of unix sockets that are to be removed at the end
+    role_history::memory history{};        // of the clusters
 
     friend bool operator==(const handed_over&, const handed_over&) = default;
 };

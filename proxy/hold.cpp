@@ -22,15 +22,21 @@ struct hold::step
     std::array<waiting_line::waiter, 5> whom; // one for each place that calls wake() in a step
     std::size_t n = 0;
     ticket visitor = 0;
+    std::size_t cluster = 0;    // whose members it may go to
     std::string waited_for;     // aside, before this step; "": in the one line, or not at all
     std::string_view aside_for; // from now on
     bool somebody_full = false;
 };
 
+taken_places hold::room::on(std::string_view member) const
+{
+    const auto m = door_.members_.find(std::pair(step_.cluster, member));
+    return m == door_.members_.end() ? taken_places{} : m->second;
+}
+
 bool hold::room::is_full(std::string_view member, std::optional<std::size_t> maxconn) const
 {
-    const auto m = door_.members_.find(member);
-    const auto there = m == door_.members_.end() ? places{} : m->second;
+    const auto there = on(member);
     const bool full = (maxconn && there.sessions >= *maxconn) ||
                       there.connecting >= max_connects_per_member ||
                       door_.waiting_.is_behind(step_.visitor, member);
@@ -40,8 +46,7 @@ bool hold::room::is_full(std::string_view member, std::optional<std::size_t> max
 
 std::size_t hold::room::sessions(std::string_view member) const
 {
-    const auto m = door_.members_.find(member);
-    return m == door_.members_.end() ? 0 : m->second.sessions;
+    return on(member).sessions;
 }
 
 bool hold::room::may_wait_for(std::string_view member, std::size_t most) const
@@ -93,12 +98,13 @@ bool hold::paused() const
     return paused_;
 }
 
-std::map<std::string, std::size_t, std::less<>> hold::sessions_by_member() const
+std::map<std::string, std::size_t, std::less<>> hold::sessions_by_member(std::size_t cluster) const
 {
     const lock held_lock(mutex_);
     std::map<std::string, std::size_t, std::less<>> all;
     for (const auto& [member, there] : members_)
-        all.emplace(member, there.sessions);
+        if (member.first == cluster)
+            all.emplace(member.second, there.sessions);
     return all;
 }
 
@@ -125,9 +131,9 @@ hold::turn hold::try_enter(visit& v, const choose_function& choose, step& s)
 
 void hold::take_places(visit& v, std::string_view member, step& s)
 {
-    auto m = members_.find(member);
+    auto m = members_.find(std::pair(s.cluster, member));
     if (m == members_.end())
-        m = members_.try_emplace(std::string(member)).first;
+        m = members_.try_emplace({s.cluster, std::string(member)}).first;
     ++m->second.sessions;
     ++m->second.connecting;
     ++sessions_;
@@ -143,7 +149,7 @@ bool hold::free_places(visit& v, step& s) noexcept
     using where = visit::where;
     if (v.where_ != where::connecting && v.where_ != where::connected)
         return false;
-    s.wake(waiting_.first_for(v.member_->first));
+    s.wake(waiting_.first_for(v.member_->first.second));
     auto& p = v.member_->second;
     p.connecting -= v.where_ == where::connecting ? 1U : 0U;
     if (--p.sessions == 0)
@@ -182,7 +188,7 @@ hold::visit::visit(hold& door, std::size_t worker) noexcept
 {
 }
 
-hold::turn hold::visit::enter(const choose_function& choose)
+hold::turn hold::visit::enter(const choose_function& choose, std::size_t cluster)
 {
     lock held_lock(door_->mutex_);
     const bool is_new = ticket_ == 0;
@@ -190,6 +196,7 @@ hold::turn hold::visit::enter(const choose_function& choose)
         ticket_ = ++door_->drawn_;
     // Free for itself as well: with maxconn 1 it would else stand in its own way.
     step s;
+    s.cluster = cluster;
     const bool freed = door_->free_places(*this, s);
     std::optional<waiting_line::waiter> moved_up;
     if (where_ == where::waiting)
@@ -228,7 +235,7 @@ void hold::visit::connected()
     where_ = where::connected;
     --member_->second.connecting;
     step s;
-    s.wake(door_->waiting_.first_for(member_->first));
+    s.wake(door_->waiting_.first_for(member_->first.second));
     door_->wake(std::move(held_lock), s);
 }
 
@@ -265,7 +272,7 @@ hold::turn hold::visit::waits_for() const
 std::string_view hold::visit::member() const noexcept
 {
     const bool inside = where_ == where::connecting || where_ == where::connected;
-    return inside ? std::string_view(member_->first) : std::string_view();
+    return inside ? std::string_view(member_->first.second) : std::string_view();
 }
 
 } // namespace rolegate::proxy

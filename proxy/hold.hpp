@@ -21,6 +21,7 @@
 // Who waits for one member alone (room::wait_for) keeps nobody but those who want the same.
 #pragma once
 
+#include "proxy/member_places.hpp"
 #include "proxy/waiting_line.hpp"
 
 #include <atomic>
@@ -81,6 +82,7 @@ public:
     private:
         friend class hold;
         room(const hold& door, step& s) : door_(door), step_(s) {}
+        [[nodiscard]] taken_places on(std::string_view member) const;
 
         const hold& door_;
         step& step_;
@@ -107,8 +109,9 @@ public:
     [[nodiscard]] std::size_t held() const noexcept { return held_; }
     [[nodiscard]] std::size_t sessions() const noexcept { return sessions_; }
 
-    // Those inside by member; members without any are missing.
-    [[nodiscard]] std::map<std::string, std::size_t, std::less<>> sessions_by_member() const;
+    // Those inside by member of this cluster; members without any are missing.
+    [[nodiscard]] std::map<std::string, std::size_t, std::less<>>
+    sessions_by_member(std::size_t cluster = 0) const;
 
     enum class turn
     {
@@ -121,12 +124,6 @@ public:
     };
 
 private:
-    struct places
-    {
-        std::size_t sessions = 0; // connecting ones included; 0: the member is dropped
-        std::size_t connecting = 0;
-    };
-    using member_map = std::map<std::string, places, std::less<>>;
     using lock = std::unique_lock<std::mutex>;
 
     [[nodiscard]] turn try_enter(visit& v, const choose_function& choose, step& s);
@@ -142,7 +139,7 @@ private:
     bool paused_ = false;
     turn waits_for_ = turn::no_member;
     waiting_line waiting_;
-    member_map members_;
+    member_places members_;
     std::atomic<std::size_t> held_{0}; // written under the lock
     std::atomic<std::size_t> sessions_{0};
 };
@@ -161,8 +158,9 @@ public:
     // Tries to go in. What it may have had inside is free first, and unless it enters it waits
     // where its ticket says. The queue's limit is for those that come for the first time: a visit
     // that was inside is not turned away, so a few more than max_held may wait.
-    // `choose` may throw; the visit then has no place, but waits if it did before.
-    [[nodiscard]] turn enter(const choose_function& choose);
+    // `choose` may throw; the visit then has no place, but waits if it did before. It names members
+    // of the cluster with this number.
+    [[nodiscard]] turn enter(const choose_function& choose, std::size_t cluster = 0);
 
     // The connect is over: one more may connect to this member.
     void connected();
@@ -191,7 +189,7 @@ private:
     };
 
     hold* door_;
-    member_map::iterator member_{}; // when inside
+    member_places::iterator member_{}; // when inside
     ticket ticket_ = 0;
     const std::uint32_t worker_;
     where where_ = where::outside;

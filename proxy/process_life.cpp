@@ -51,6 +51,11 @@ process_life::process_life(boost::asio::io_context& control, owner& whose)
 {
 }
 
+role_history::memory process_life::past() const
+{
+    return predecessor_ ? predecessor_->left().history : role_history::memory{};
+}
+
 void process_life::start()
 {
     unused_ = inherited().close_rest();
@@ -164,6 +169,7 @@ handed_over process_life::to_hand_over()
     handed_over h;
     h.pid = ::getpid();
     h.orders = owner_.orders();
+    h.history = owner_.history();
     for (const auto& s : owner_.sockets())
         if (!s.file.empty())
             h.socket_files.push_back(s.file);

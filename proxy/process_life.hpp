@@ -30,6 +30,7 @@ public:
         [[nodiscard]] virtual std::vector<shared_socket> sockets() = 0;
         [[nodiscard]] virtual std::unique_ptr<standstill> stand_still() = 0;
         [[nodiscard]] virtual const standing_orders& orders() const = 0;
+        [[nodiscard]] virtual role_history::memory history() const = 0;
         [[nodiscard]] virtual std::string status(std::size_t sessions) const = 0;
         virtual void obey(standing_orders orders) = 0; // and pass them on
         virtual void successor_died() = 0;             // after leave(): it is over
@@ -40,6 +41,9 @@ public:
 
     // Before anybody binds: what was inherited is found from here on.
     process_life(boost::asio::io_context& control, owner& whose);
+
+    // What the process before knew of the clusters' past; empty: there is none.
+    [[nodiscard]] role_history::memory past() const;
 
     // Everything is bound. Opens at once; who takes over, when every cluster has been seen.
     void start();

@@ -47,6 +47,13 @@ struct check_key
     friend auto operator<=>(const check_key&, const check_key&) = default;
 };
 
+// Settings of a reload that do not hold yet; by the old ones the cluster is followed until then.
+struct waiting_settings
+{
+    health::time_point since{};
+    std::string reason;
+};
+
 struct cluster_view
 {
     health::topology_ptr topology; // never null
@@ -57,6 +64,7 @@ struct cluster_view
     service_records services;
     std::map<std::string, config::member_settings> options; // of each member
     std::optional<config::check_settings> check;            // tcp: by which members go up and down
+    std::optional<waiting_settings> waiting{};
 
     [[nodiscard]] const service_record*
     service(const std::string& listener, const std::string& member) const noexcept

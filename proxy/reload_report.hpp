@@ -17,6 +17,8 @@ struct reload_report
     std::vector<std::string> changes;  // that hold now
     std::vector<std::string> waiting;  // for a restart
     std::vector<std::string> problems; // if there are any nothing has changed
+    // Clusters whose new settings do not hold yet, and why.
+    std::vector<std::string> followed_as_before{};
 };
 
 // All of them, as the API and the metrics have it.

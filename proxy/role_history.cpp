@@ -60,16 +60,19 @@ role_change* role_history::latest(const std::string& cluster) noexcept
 }
 
 // The one that is under way, or a new one.
-role_change&
-role_history::open_change(const topology& before, std::chrono::system_clock::time_point wall_clock)
+role_change& role_history::open_change(
+    const std::string& cluster,
+    const std::string& was,
+    std::chrono::system_clock::time_point wall_clock
+)
 {
-    auto* c = latest(before.cluster);
+    auto* c = latest(cluster);
     if (c && !over(*c))
         return *c;
     role_change fresh;
     fresh.id = ++last_id_;
-    fresh.cluster = before.cluster;
-    fresh.from = c ? c->to : primary_of(before);
+    fresh.cluster = cluster;
+    fresh.from = c ? c->to : was;
     fresh.began = wall_clock;
     changes_.push_back(std::move(fresh));
     if (changes_.size() > max_changes)
@@ -84,7 +87,7 @@ void role_history::on_topology(
     std::chrono::system_clock::time_point wall_clock
 )
 {
-    const auto was = primary_of(before);
+    auto was = primary_of(before);
     const auto is = primary_of(after);
     // A view that is blind for a while sees the same holder afterwards: the last known one counts.
     const bool lock_known = after.lock.what != lock_belief::kind::unknown;
@@ -93,10 +96,18 @@ void role_history::on_topology(
     if (lock_known)
         known = holder_of(after);
     const auto holds = known;
+    if (unseen_.contains(after.cluster))
+    {
+        if (is.empty() && held == holds)
+            return; // the one that is known may come in a moment
+        unseen_.erase(after.cluster);
+        was = primaries_[after.cluster];
+    }
+    primaries_[after.cluster] = is;
     if (was == is && (held == holds || !is.empty()))
         return;
 
-    auto& c = open_change(before, wall_clock);
+    auto& c = open_change(after.cluster, was, wall_clock);
     const auto add = [&](const char* step, const std::string& member, std::string detail)
     {
         // A standby cluster's leaders come and go without a primary ever: the oldest steps but the
@@ -118,6 +129,21 @@ void role_history::on_topology(
     }
 }
 
+void role_history::take_over(memory m)
+{
+    changes_ = std::move(m.changes);
+    while (changes_.size() > max_changes)
+        changes_.pop_front();
+    last_id_ = m.last_id;
+    for (const auto& c : changes_)
+        last_id_ = std::max(last_id_, c.id);
+    holders_ = std::move(m.holders);
+    primaries_ = std::move(m.primaries);
+    for (const auto& [cluster, primary] : primaries_)
+        if (!primary.empty())
+            unseen_.insert(cluster);
+}
+
 void role_history::on_sessions_cut(
     const std::string& cluster, const std::string& member, std::size_t n, time_point now
 )
@@ -128,9 +154,7 @@ void role_history::on_sessions_cut(
         return;
     // Every worker reports its own: the last one's time counts, and the sum.
     const auto known = std::ranges::find_if(
-        c->steps,
-        [&](const role_step& s)
-        { return std::string_view(s.step) == "sessions_cut" && s.member == member; }
+        c->steps, [&](const role_step& s) { return s.step == "sessions_cut" && s.member == member; }
     );
     if (known == c->steps.end())
         return c->steps.push_back({"sessions_cut", member, now, std::to_string(n)});

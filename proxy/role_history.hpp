@@ -9,7 +9,9 @@
 #include <chrono>
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace rolegate::proxy
@@ -19,10 +21,12 @@ struct role_step
 {
     // "writes_stopped", "lock_lost", "sessions_cut", "lock_taken", "out_of_recovery",
     // "first_session"
-    const char* step = ""; // static storage
+    std::string_view step; // static storage
     std::string member;    // whom it is about
     health::time_point at{};
     std::string detail; // why, or how many; may be empty
+
+    friend bool operator==(const role_step&, const role_step&) = default;
 };
 
 struct role_change
@@ -42,6 +46,8 @@ struct role_change
             return "lost";
         return from.empty() ? "found" : to == from ? "resumed" : "promoted";
     }
+
+    friend bool operator==(const role_change&, const role_change&) = default;
 };
 
 class role_history
@@ -64,13 +70,34 @@ public:
 
     [[nodiscard]] const std::deque<role_change>& changes() const noexcept { return changes_; }
 
+    // All that another one needs to go on as if it had been there from the beginning.
+    using by_cluster = std::map<std::string, std::string>;
+    struct memory
+    {
+        std::deque<role_change> changes; // oldest first
+        std::uint64_t last_id = 0;
+        by_cluster holders;   // of the lock, as last known; "" = nobody
+        by_cluster primaries; // "" = lost
+
+        friend bool operator==(const memory&, const memory&) = default;
+    };
+    [[nodiscard]] memory remembered() const { return {changes_, last_id_, holders_, primaries_}; }
+
+    // Before anything is noticed. That the same primary is found again is no change then.
+    void take_over(memory m);
+
 private:
     [[nodiscard]] role_change* latest(const std::string& cluster) noexcept;
-    role_change&
-    open_change(const health::topology& before, std::chrono::system_clock::time_point wall_clock);
+    role_change& open_change(
+        const std::string& cluster,
+        const std::string& was,
+        std::chrono::system_clock::time_point wall_clock
+    );
 
-    std::deque<role_change> changes_;            // newest last
-    std::map<std::string, std::string> holders_; // of the lock, as last known, by cluster
+    std::deque<role_change> changes_; // newest last
+    by_cluster holders_;
+    by_cluster primaries_;
+    std::set<std::string> unseen_; // clusters that another one has seen, and this one has not yet
     std::uint64_t last_id_ = 0;
 };
 

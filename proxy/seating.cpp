@@ -6,15 +6,24 @@
 namespace rolegate::proxy
 {
 
+namespace
+{
+
+// A listener that moves is another one to new clients: not for a few places.
+constexpr std::size_t spare = 16;
+
+} // namespace
+
 seat_ptr seating::take(const demand& d)
 {
-    while (!places_.empty() && places_.back().taken.expired())
-        places_.pop_back();
+    const auto is_free = [](const place& p) { return p.taken.expired(); };
+    const auto freed = static_cast<std::size_t>(std::ranges::count_if(places_, is_free));
+    const bool sparse = freed > spare && freed > places_.size() / 2;
     auto free = places_.end();
     for (auto p = places_.begin(); p != places_.end(); ++p)
     {
         auto taken = p->taken.lock();
-        if (taken && p->what == d)
+        if (taken && p->what == d && !(sparse && free != places_.end()))
             return taken;
         if (!taken && free == places_.end())
             free = p;
@@ -33,6 +42,20 @@ std::vector<seating::demand> seating::demands() const
     for (const auto& p : places_)
         all.push_back(p.what);
     return all;
+}
+
+bool seating::tidy()
+{
+    bool changed = false;
+    for (; !places_.empty() && places_.back().taken.expired(); changed = true)
+        places_.pop_back();
+    for (auto& p : places_)
+        if (p.taken.expired() && p.what != demand{})
+        {
+            p.what = {};
+            changed = true;
+        }
+    return changed;
 }
 
 bool seating::empty() const noexcept

@@ -37,10 +37,14 @@ public:
 
     explicit seating(std::size_t cluster) noexcept : cluster_(cluster) {}
 
-    // The same demand has the same seat.
+    // The same demand has the same seat; a lower one when most have become free, so that tidy()
+    // can give the high ones up.
     [[nodiscard]] seat_ptr take(const demand& d);
 
-    // By index. Where nobody sits, what was there last.
+    // Nothing is demanded any more where nobody sits. True: then demands() are other ones.
+    bool tidy();
+
+    // By index. Where nobody sits, what was there last, or after tidy() one without a listener.
     [[nodiscard]] std::vector<demand> demands() const;
 
     [[nodiscard]] bool empty() const noexcept;

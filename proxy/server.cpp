@@ -60,6 +60,7 @@ private:
     void successor_died() override;
     std::unique_ptr<standstill> stand_still() override { return front_.stand_still(); }
     const standing_orders& orders() const override { return desk_.orders(); }
+    role_history::memory history() const override { return clusters_.history().remembered(); }
     std::string status(std::size_t sessions) const override;
     void obey(standing_orders orders) override { desk_.take_over(std::move(orders)); }
 
@@ -123,6 +124,8 @@ reload_report server::reload()
 {
     life_.reload_begins();
     auto report = config_.reload([this](const auto& next) { return apply(next); });
+    if (report.problems.empty())
+        report.followed_as_before = clusters_.waiting();
     life_.reload_ends(report.problems.empty());
     return report;
 }
@@ -181,12 +184,16 @@ asio::awaitable<void> server::retire()
         const auto gone = clusters_.retire([this](std::size_t n) { return front_.uses(n); });
         for (const auto number : gone)
             front_.forget(number);
+        if (front_.tidy())
+            clusters_.set_demands([this](std::size_t n) { return front_.demands(n); });
+        clusters_.tell_waiting(health::clock::now());
     }
 }
 
 int server::run()
 {
     await_signal();
+    clusters_.take_over(life_.past());
     clusters_.start();
     asio::co_spawn(
         control_,

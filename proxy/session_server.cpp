@@ -121,7 +121,8 @@ hold::turn session::take_place(time_point now)
         l.traffic.chose(member, room.sessions(member) + 1, l.door.sessions() + 1, others, now);
         return member;
     };
-    return visit_.enter(std::cref(choose)); // a copy would be allocated for every session
+    // A copy would be allocated for every session.
+    return visit_.enter(std::cref(choose), l.cluster);
 }
 
 // To the member that take_place() has found. False: another try, or why_ says why not.

@@ -70,7 +70,7 @@ void worker::rebalance(session::time_point now)
             continue;
         const auto t = beliefs_[l->cluster];
         const auto due = l->members.surplus_members(
-            *t, now, l->door.sessions_by_member(), l->settings.rebalance
+            *t, now, l->door.sessions_by_member(l->cluster), l->settings.rebalance
         );
         for (const auto& [member, most] : due)
             l->members.note_moved(move_sessions(*l, member, most), now);

@@ -79,10 +79,19 @@ json::value switchover_object(const std::optional<health::planned_switchover>& s
     return o;
 }
 
+// null: the settings of the last reload hold.
+json::value waiting_object(const std::optional<waiting_settings>& w, time_point now)
+{
+    if (!w)
+        return nullptr;
+    return json::object{{"since_ms", ms_between(w->since, now)}, {"reason", or_null(w->reason)}};
+}
+
 } // namespace
 
-json::object cluster_object(const health::topology& t, time_point now)
+json::object cluster_object(const cluster_view& c, time_point now)
 {
+    const auto& t = *c.topology;
     const auto* primary = t.stale(now) ? nullptr : t.primary();
     json::object o;
     o["kind"] = health::to_string(t.kind);
@@ -99,6 +108,7 @@ json::object cluster_object(const health::topology& t, time_point now)
     o["failsafe_mode"] = t.failsafe_mode;
     o["standby_cluster"] = t.standby_cluster;
     o["switchover"] = switchover_object(t.switchover);
+    o["settings_waiting"] = waiting_object(c.waiting, now);
     return o;
 }
 

@@ -3,7 +3,7 @@
 // A cluster as the admin API shows it. Pure.
 #pragma once
 
-#include "health/topology.hpp"
+#include "proxy/process_view.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -11,6 +11,6 @@ namespace rolegate::proxy::admin
 {
 
 // What is known of a cluster, its members apart.
-[[nodiscard]] boost::json::object cluster_object(const health::topology& t, health::time_point now);
+[[nodiscard]] boost::json::object cluster_object(const cluster_view& c, health::time_point now);
 
 } // namespace rolegate::proxy::admin

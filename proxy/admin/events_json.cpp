@@ -25,7 +25,7 @@ json::array steps_of(const role_change& c)
     for (const auto& s : c.steps)
     {
         json::object o;
-        o["step"] = s.step;
+        o["step"] = std::string(s.step);
         o["member"] = or_null(s.member);
         o["ms"] = ms_between(c.steps.front().at, s.at);
         o["detail"] = or_null(s.detail);

@@ -200,7 +200,7 @@ json::array checks_of(const cluster_view& cluster, time_point now)
 
 json::object explain_of(const cluster_view& cluster, time_point now)
 {
-    auto o = cluster_object(*cluster.topology, now);
+    auto o = cluster_object(cluster, now);
     o["cause"] = or_null(cluster.topology->cause);
     o["checks"] = checks_of(cluster, now);
     return o;
@@ -243,7 +243,7 @@ std::string status_json(const process_view& view)
     for (const auto& c : view.clusters)
     {
         const auto& t = *c.topology;
-        auto o = cluster_object(t, view.now);
+        auto o = cluster_object(c, view.now);
         json::array members;
         for (const auto& m : t.members)
             add_traffic(members.emplace_back(status_of(view, t, m)).as_object(), view, c, m);

@@ -148,7 +148,11 @@ response ending_already(const operation& o)
 
 response upgrade_under_way()
 {
-    return error(409, "an upgrade is under way: try again in some seconds");
+    return error(
+        409,
+        "an upgrade is under way, and the new process would not know of this order: nothing has "
+        "changed; try again when it is over, in 15 seconds at most"
+    );
 }
 
 response reload_answer(const reload_report& r)

@@ -23,6 +23,7 @@ std::string reload_json(const reload_report& r)
     {
         o["changes"] = json::array(r.changes.begin(), r.changes.end());
         o["needs_restart"] = json::array(r.waiting.begin(), r.waiting.end());
+        o["waiting"] = json::array(r.followed_as_before.begin(), r.followed_as_before.end());
     }
     return json::serialize(o) + "\n";
 }

@@ -23,12 +23,13 @@ struct marked
     std::string_view colour;
 };
 
-constexpr std::array<marked, 10> words{{
+constexpr std::array<marked, 11> words{{
     {"no primary", red},
     {"never seen", red},
     {"STALE", red},
     {"LOST", red},
     {"shutting down", red},
+    {"NEW SETTINGS WAIT", yellow},
     {"(paused)", yellow},
     {"drained", yellow},
     {"in maintenance", yellow},

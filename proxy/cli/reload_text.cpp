@@ -28,7 +28,8 @@ std::string reload_text(const std::string& body)
     const auto answer = json::parse(body);
     const auto all =
         lines(answer, "changes", "") + lines(answer, "needs_restart", " (needs a restart)");
-    return all.empty() ? "nothing has changed; certificates are read again\n" : all;
+    return (all.empty() ? "nothing has changed; certificates are read again\n" : all) +
+           lines(answer, "waiting", "");
 }
 
 std::string problems_text(const std::string& body)

@@ -70,6 +70,8 @@ std::string cluster_line(const json::key_value_pair& entry)
         line += ", switchover planned";
     if (is_true(at(c, "pause")))
         line += ", paused";
+    if (!at(c, "settings_waiting").is_null())
+        line += ", NEW SETTINGS WAIT";
     return line + "\n";
 }
 
@@ -290,6 +292,15 @@ std::string explain_switchover(const json::value& planned)
     return line + "\n";
 }
 
+std::string explain_waiting(const json::value& settings)
+{
+    if (settings.is_null())
+        return "";
+    return "  the settings of the last reload have waited for " +
+           duration_at(settings, "since_ms") +
+           ", the old ones hold: " + text_at(settings, "reason") + "\n";
+}
+
 std::string explain_cluster(const json::key_value_pair& entry)
 {
     const auto& c = entry.value();
@@ -297,6 +308,7 @@ std::string explain_cluster(const json::key_value_pair& entry)
     out += explain_lock(at(c, "lock"));
     out += explain_dcs(at(c, "dcs"));
     out += explain_switchover(at(c, "switchover"));
+    out += explain_waiting(at(c, "settings_waiting"));
     if (is_true(at(c, "failsafe_mode")))
         out += "  failsafe mode: configured\n";
     if (!at(c, "cause").is_null())

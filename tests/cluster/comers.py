@@ -15,11 +15,12 @@ PAUSE = 0.2
 class Comers:
     """Clients that open a session for each transaction."""
 
-    def __init__(self, dsn, count):
+    def __init__(self, dsn, count, pause=PAUSE):
         self.served = 0
         self.interrupted = 0    # the session stood when the primary went
         self.refused = []       # no session
         self._dsn = dsn
+        self._pause = pause
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
 
@@ -34,7 +35,7 @@ class Comers:
             thread.join(60 * processes.TIMEOUT_SCALE)
 
     def _run(self):
-        while not self._stop.wait(PAUSE):
+        while not self._stop.wait(self._pause):
             try:
                 connection = psycopg2.connect(self._dsn)
             except psycopg2.Error as error:

@@ -12,3 +12,7 @@ def memory(proxy):
 
 def descriptors(proxy):
     return len(os.listdir(f"/proc/{proxy.child.pid}/fd"))
+
+
+def threads(proxy):
+    return len(os.listdir(f"/proc/{proxy.child.pid}/task"))

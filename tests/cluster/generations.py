@@ -72,6 +72,9 @@ class Generations:
                 pass
         return found
 
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.pid}/task"))
+
     def stop(self, limit=20):
         if is_alive(self.pid):
             os.kill(self.pid, signal.SIGTERM)

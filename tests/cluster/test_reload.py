@@ -5,101 +5,20 @@ his member's role because of one."""
 import contextlib
 import os
 import socket
-import subprocess
-import threading
 
 import psycopg2
 import pytest
-import yaml
 
 from clients import RawSession
+from comers import Comers
 from demo import ports, rest
 from demo.processes import TIMEOUT_SCALE, wait_until
-from demo.rolegate import binary
-from footprint import descriptors, memory
+from footprint import descriptors, memory, threads
+from generations import process_group
+from reloads import change, cli, command, numbered_changes, reload
 
 RELOADS = 20
 MEGABYTE = 1 << 20
-
-
-class Comers:
-    """`pgbench -C` that says why it failed: a session for each transaction."""
-
-    def __init__(self, dsn, count):
-        self.served = 0
-        self.interrupted = 0
-        self.refused = []
-        self._dsn = dsn
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(60 * TIMEOUT_SCALE)
-
-    def _run(self):
-        while not self._stop.wait(0.02):
-            try:
-                connection = psycopg2.connect(self._dsn)
-            except psycopg2.Error as error:
-                self.refused.append(" ".join(str(error).split()))
-                continue
-            with contextlib.closing(connection):
-                try:
-                    with connection, connection.cursor() as cursor:
-                        cursor.execute("SELECT pg_is_in_recovery()")
-                        assert cursor.fetchone() == (False,)
-                    self.served += 1
-                except psycopg2.Error:
-                    self.interrupted += 1
-                except AssertionError:
-                    self.refused.append("a session of the write port reached a standby")
-
-
-def change(proxy, edit):
-    with open(proxy.config) as file:
-        settings = yaml.safe_load(file)
-    edit(settings)
-    with open(proxy.config, "w") as file:
-        yaml.safe_dump(settings, file, sort_keys=False, default_flow_style=None)
-
-
-def command(proxy):
-    return subprocess.run([binary(), "reload", "-a", f"http://{proxy.admin}"], capture_output=True, text=True,
-                          timeout=30 * TIMEOUT_SCALE)
-
-
-def reload(proxy, edit):
-    change(proxy, edit)
-    result = command(proxy)
-    assert result.returncode == 0, result
-    return result.stdout
-
-
-# One after the other, each of another kind, round and round.
-def numbered_changes(number):
-    def write(settings):
-        settings["listeners"]["write"]["queue"] = {"timeout": "60s", "max": 1001 + number}
-
-    def role(settings):
-        settings["listeners"]["read"]["role"] = "any" if number % 2 else "replica"
-
-    def monitor(settings):
-        settings["clusters"]["main"]["patroni"]["interval"] = f"{1000 + number}ms"
-
-    def members(settings):
-        settings["clusters"]["main"]["default_member"] = {"weight": 1 + number}
-
-    def level(settings):
-        settings["log"] = {"level": "debug" if number % 2 else "info"}
-        settings["shutdown_timeout"] = f"{5 + number}s"
-    return (write, role, monitor, members, level)[number % 5]
 
 
 def test_twenty_reloads_under_clients_and_a_switchover(cluster, rolegate):
@@ -109,9 +28,9 @@ def test_twenty_reloads_under_clients_and_a_switchover(cluster, rolegate):
     reload(rolegate, lambda s: s["listeners"]["write"].update(queue={"timeout": "60s"}))
     stay = [RawSession(rolegate.host, rolegate.write_port) for _ in range(4)]
     dsn = cluster.dsn(rolegate.host, rolegate.write_port, connect_timeout=int(90 * TIMEOUT_SCALE))
-    before = descriptors(rolegate)
+    before, workers = descriptors(rolegate), threads(rolegate)
     size = None
-    with Comers(dsn, 4) as comers:
+    with Comers(dsn, 4, pause=0.02) as comers:
         for number in range(RELOADS):
             served = comers.served
             told = reload(rolegate, numbered_changes(number))
@@ -137,6 +56,50 @@ def test_twenty_reloads_under_clients_and_a_switchover(cluster, rolegate):
     assert rolegate.metric("rolegate_config_reload_success") == 1
     wait_until(f"no descriptor is left (at first {before})", lambda: descriptors(rolegate) <= before + 4, 30)
     assert memory(rolegate) - size <= 8 * MEGABYTE
+    assert threads(rolegate) == workers
+    assert [pid for pid, _, _ in process_group(rolegate.child.pid)] == [rolegate.child.pid]
+
+
+def waits(proxy):
+    return proxy.main().get("settings_waiting")
+
+
+def test_settings_that_lead_nowhere_are_told(rolegate):
+    """By the new settings nobody can be asked: the old ones hold, and everybody is told so until the mistake is mended."""
+    with open(rolegate.config) as file:
+        good = file.read()
+
+    def spoil(settings):    # the members speak plain HTTP
+        settings["clusters"]["main"]["patroni"].update(interval="100ms", timeout="300ms", tls={"verify": False})
+    assert "cluster main: the new settings wait until" in reload(rolegate, spoil)
+    rolegate.wait_logged("event=settings_waiting cluster=main since_ms=", limit=20)
+    assert "over rest: " in waits(rolegate)["reason"]
+    assert "NEW SETTINGS WAIT" in cli(rolegate, "status").stdout
+    assert "the old ones hold: nobody has said yet what the cluster is" in cli(rolegate, "explain").stdout
+    # Another change of other things leaves it as it is, and says it again.
+    assert "cluster main: the new settings wait until" in reload(
+        rolegate, lambda s: s["listeners"]["write"].update(queue={"timeout": "50s"}))
+    assert rolegate.is_ready() and rolegate.main()["primary"]
+
+    with open(rolegate.config, "w") as file:
+        file.write(good)
+    assert command(rolegate).returncode == 0
+    wait_until("no settings wait", lambda: rolegate.main() and waits(rolegate) is None, 20)
+    assert "NEW SETTINGS WAIT" not in cli(rolegate, "status").stdout
+
+
+def test_settings_that_hold_late_are_told_twice(dcs_rolegate):
+    """The new settings name an etcd that is not there: for a while the old ones are better, then the new ones hold, as
+    somebody wanted them."""
+    nowhere = f"127.0.0.1:{ports.free_port()}"
+
+    def spoil(settings):
+        settings["clusters"]["main"]["patroni"].update(interval="100ms", timeout="300ms")
+        settings["clusters"]["main"]["dcs"]["etcd3"]["hosts"] = [nowhere]
+    reload(dcs_rolegate, spoil)
+    dcs_rolegate.wait_logged("event=settings_waiting cluster=main since_ms=", "etcd3 is not connected", limit=20)
+    dcs_rolegate.wait_logged("event=settings_hold cluster=main since_ms=", limit=30)
+    wait_until("no settings wait", lambda: dcs_rolegate.main() and waits(dcs_rolegate) is None, 20)
 
 
 def test_session_of_a_removed_listener_does_not_outlive_the_role(cluster, rolegate):

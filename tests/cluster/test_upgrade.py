@@ -21,6 +21,7 @@ from demo.processes import is_alive, wait_until
 from demo.rolegate import binary
 from generations import Generations
 from raw import RawClient, simple
+from reloads import cli, command, numbered_changes, reload
 
 # Nobody's session ends because of the time that a test takes.
 LONG = {"shutdown_timeout": "10m"}
@@ -118,6 +119,79 @@ def test_upgrades_are_not_noticed(cluster, upgraded, directory):
     assert not [name for name in generations.descriptors() if "memfd" in name]
 
 
+def test_reloads_and_upgrades_are_not_noticed(cluster, upgraded, directory):
+    """Twenty reloads and five upgrades, one after the other, under clients that connect for each transaction and clients
+    that stay, and two switchovers among them: nobody is refused, no session ends but with its member's role, none
+    outlives it, and in the end there are as many processes, threads and descriptors as at first."""
+    proxy, generations = upgraded()
+    at_rest = len(generations.descriptors()), generations.threads()
+    writers, readers = [], []
+    switchovers = 0
+    with Comers(cluster.dsn(proxy.host, proxy.write_port, connect_timeout=60), 4) as comers:
+        for turn in range(5):
+            with short_sessions(cluster, proxy, directory, f"turn-{turn}"):
+                for number in range(4 * turn, 4 * turn + 4):
+                    writers.append(RawSession(proxy.host, proxy.write_port))
+                    readers.append(RawClient(proxy.host, proxy.read_port, limit=120))
+                    # A new process must wait for its sessions as long as the first.
+                    reload(proxy, lambda s: (numbered_changes(number, ("write", "monitor", "members", "level"))(s),  # noqa: B023
+                                             s.update(LONG)))
+                generations.upgrade()
+            homes = [home(reader) for reader in readers]
+            if turn % 2:
+                _, new = cluster.switchover()
+                switchovers += 1
+                assert [writer.goodbye(limit=60) for writer in writers] == ["57P01"] * len(writers)
+                assert [home_or_end(reader) for reader in readers] == [
+                    None if host == new.host else host for host in homes]
+                assert where(cluster, proxy, proxy.write_port) == (new.name, False)
+                writers.clear()
+                readers = [reader for reader, host in zip(readers, homes, strict=True) if host != new.host]
+                cluster.wait_healthy()
+                modes.wait_all_routable(proxy, cluster)
+        for writer in writers:
+            writer.socket.settimeout(0.05)
+            with pytest.raises(TimeoutError):
+                writer.message()    # nothing has been said to them
+        assert [home(reader) for reader in readers] == homes
+        for client in (*writers, *readers):
+            client.socket.close()
+    assert comers.refused == []
+    assert comers.interrupted <= 4 * switchovers
+    assert len(set(generations.pids)) == 6
+    generations.wait_alone()
+    wait_until(f"no descriptor is left over (at first {at_rest[0]})",
+               lambda: len(generations.descriptors()) <= at_rest[0], 20)
+    assert generations.threads() == at_rest[1]
+
+
+def test_role_changes_are_known_to_the_next_process(cluster, upgraded):
+    """What `rolegate events` tells is the same after an upgrade, and numbers go on; nothing that went before is counted
+    as a change once more."""
+    proxy, generations = upgraded()
+    cluster.switchover()
+    where(cluster, proxy, proxy.write_port)
+
+    def told():
+        return proxy.get("/api/v1/events").json()["events"]
+    wait_until("the first session after the switchover is told",
+               lambda: told()[0]["steps"][-1]["step"] == "first_session", 20)
+    before = told()
+    assert before[0]["kind"] == "promoted"
+    for _ in range(2):
+        generations.upgrade()
+        modes.wait_all_routable(proxy, cluster)
+        where(cluster, proxy, proxy.write_port)
+        assert told() == before
+        assert proxy.metric("rolegate_role_changes_total", cluster="main") in (None, 0)
+
+    old, new = cluster.switchover()
+    wait_until("the next one is told", lambda: told()[0]["kind"] == "promoted" and told()[0]["to"] == new.name, 30)
+    assert (told()[0]["id"], told()[0]["from"]) == (before[0]["id"] + 1, old.name)
+    assert told()[1:] == before
+    assert proxy.metric("rolegate_role_changes_total", cluster="main", kind="promoted") == 1
+
+
 def home_or_end(client):
     try:
         return home(client)
@@ -161,6 +235,13 @@ def test_a_new_binary_that_fails_changes_nothing(cluster, upgraded, directory):
         started = wait_until("it is started", lambda: generations.said(r"event=upgrade_started successor=(\d+)"), 20)
         generations.order()
         wait_until("a second one is refused", lambda: generations.said("event=upgrade_refused"), 20)
+        for order in (["pause", "write"], ["set-member", f"main/{cluster.replicas()[0].name}", "drain"]):
+            refused = cli(proxy, *order)
+            assert (refused.returncode, refused.stdout) == (1, ""), refused
+            assert "an upgrade is under way" in refused.stderr and "nothing has changed; try again" in refused.stderr
+            assert "{" not in refused.stderr
+        refused = command(proxy)
+        assert refused.returncode == 2 and "an upgrade is under way; reload again when it is over" in refused.stderr
         where(cluster, proxy, proxy.write_port)
         wait_until("it is given up", lambda: failures() == ["it did not accept in time"], 60)
         assert not is_alive(int(started[0]))

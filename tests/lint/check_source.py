@@ -36,7 +36,8 @@ PURE = (
     "proxy/admin/login_attempts.*", "proxy/door_changes.*", "proxy/log_queue.*", "proxy/log_record.*", "proxy/log_text.*", "proxy/repeats.*",
     "proxy/client_names.*", "proxy/handshake.*", "proxy/match.*", "proxy/operator_state.*", "proxy/role_history.*", "proxy/route.*", "proxy/termination.*", "proxy/errc.*", "proxy/pgwire/*",
     "proxy/address_range.*", "proxy/availability.*", "proxy/balance.*", "proxy/rate.*", "proxy/rebalance.*", "proxy/recent.*", "proxy/seating.*", "proxy/slowstart.*",
-    "proxy/session_list.*", "proxy/token_bucket.*", "proxy/waiting_line.*", "proxy/listen_fds.*", "proxy/service_status.*", "proxy/handed_over.*",
+    "proxy/session_list.*", "proxy/token_bucket.*", "proxy/waiting_line.*", "proxy/listen_fds.*", "proxy/service_status.*", "proxy/handed_over.*", "proxy/handed_history.*",
+    "proxy/member_places.*", "proxy/settings_wait.*",
 )
 
 # The first row whose pattern matches the including file decides which of our headers it may see.

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
 #include <thread>
 
 using namespace rolegate;
@@ -356,6 +357,70 @@ TEST_SUITE("reload: listeners")
         CHECK(session.works());
         CHECK(states_alive(all, 2)); // the present ones
         CHECK(run_until([&] { return open_descriptors() == descriptors; }));
+    }
+
+    TEST_CASE("after a thousand reloads and a burst of sessions there is what there was before")
+    {
+        fake_postgres server;
+        front_fixture proxy({named("write"), named("other")});
+        proxy.believe("main", {{"a", server.port()}});
+        const auto port = proxy.port();
+        auto next = proxy.settings();
+        std::vector<std::weak_ptr<proxy::listener_state>> all;
+        {
+            std::vector<std::unique_ptr<logged_in>> sessions;
+            for (int i = 0; i < 1000; ++i)
+            {
+                next.listeners[0].lag_dwell = std::chrono::milliseconds(i);
+                REQUIRE(proxy.reload(next).empty());
+                for (const auto& l : proxy.front().listeners())
+                    all.push_back(l);
+                if (i % 10 == 0) // each by settings of its own
+                    sessions.push_back(std::make_unique<logged_in>(port));
+            }
+            CHECK(proxy.front().demands(0).size() >= sessions.size());
+        }
+        // Sessions end, and their settings with them; no other reload is needed.
+        const auto seats = [&]
+        {
+            proxy.front().tidy();
+            return proxy.front().demands(0).size();
+        };
+        CHECK(run_until([&] { return seats() <= 4; }));
+        // "other" has been the same one all the time.
+        CHECK(run_until(
+            [&] {
+                return std::ranges::count_if(all, [](const auto& s) { return !s.expired(); }) ==
+                       1000 + 1;
+            }
+        ));
+        logged_in another(port);
+        CHECK(another.works());
+    }
+
+    TEST_CASE("members of another cluster with the same names have places of their own")
+    {
+        fake_postgres server;
+        fake_postgres elsewhere;
+        front_fixture proxy({named("write")});
+        proxy.believe("main", {{"a", server.port()}});
+        auto next = proxy.settings();
+        next.clusters[0].default_member.maxconn = 1;
+        REQUIRE(proxy.reload(next).empty());
+        const auto port = proxy.port();
+        logged_in inside(port);
+
+        next.clusters.push_back(next.clusters.front());
+        next.clusters.back().name = "other";
+        next.listeners[0].cluster = "other";
+        REQUIRE(proxy.reload(next).empty());
+        proxy.believe("other", {{"a", elsewhere.port()}});
+        logged_in fresh(port);
+        CHECK(elsewhere.accepted() == 1);
+        CHECK(inside.works());
+        client waits(port);
+        waits.send(startup());
+        CHECK(run_until([&] { return proxy.stats(0).held == 1; }));
     }
 
     TEST_CASE("clients come and go through reload after reload")

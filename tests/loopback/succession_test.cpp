@@ -104,6 +104,18 @@ public:
             }
         );
     }
+    [[nodiscard]] std::optional<health::succession::wait> waiting()
+    {
+        std::optional<health::succession::wait> is;
+        ask(
+            [&is](auto& s)
+            {
+                is = s.waiting();
+                return true;
+            }
+        );
+        return is;
+    }
     [[nodiscard]] bool pending()
     {
         return ask([](auto& s) { return s.pending(); });
@@ -172,6 +184,29 @@ TEST_SUITE("succession")
         CHECK(run_until([&] { return !s.pending(); }));
         CHECK(s.told.leads("b"));
         CHECK(s.told.seen.most_writers() == 1);
+    }
+
+    TEST_CASE("settings that never come to hold say why they wait")
+    {
+        fake_cluster cluster(2);
+        const auto good = following({&cluster["a"], &cluster["b"]});
+        running_succession s(good);
+        REQUIRE(run_until([&] { return s.told.leads("a"); }));
+        CHECK_FALSE(s.waiting());
+
+        auto wrong = good;
+        wrong.patroni.tls.emplace().verify = false; // they speak plain HTTP
+        s.use(wrong);
+        const std::string refused = " over rest: ";
+        REQUIRE(run_until([&] { return s.waiting()->reason.find(refused) != std::string::npos; }));
+        const auto w = s.waiting();
+        CHECK(w->reason.find("nobody has said yet what the cluster is; ") == 0);
+        CHECK(w->usual >= 3 * wrong.patroni.interval);
+        CHECK(w->since <= health::clock::now());
+        CHECK(s.told.leads("a"));
+
+        s.use(good);
+        CHECK(run_until([&] { return !s.waiting(); }));
     }
 
     TEST_CASE("other demands are met at once, and nothing that is known is lost")

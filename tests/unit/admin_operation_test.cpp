@@ -61,7 +61,9 @@ TEST_CASE("during an upgrade an order is refused, to be tried again")
 {
     const auto r = upgrade_under_way();
     CHECK(r.status == 409);
-    CHECK(r.body.find("an upgrade is under way: try again in some seconds") != r.body.npos);
+    CHECK(
+        r.body.find("an upgrade is under way, and the new process would not know") != r.body.npos
+    );
 }
 
 TEST_CASE("the body says which state a member is to have")
@@ -182,8 +184,12 @@ TEST_CASE("a reload is answered with what has changed, or with everything that i
     CHECK(reload_answer(r).status == 200);
     CHECK(
         reload_answer(r).body ==
-        R"({"changes":["log: level info -> debug"],"needs_restart":["workers 1 -> 2"]})"
+        R"({"changes":["log: level info -> debug"],"needs_restart":["workers 1 -> 2"],"waiting":[]})"
         "\n"
+    );
+    r.followed_as_before = {"cluster main: so it is"};
+    CHECK(
+        reload_answer(r).body.find(R"("waiting":["cluster main: so it is"])") != std::string::npos
     );
     r = {};
     r.problems = {"f:1:1: no", "f:2:1: nor this"};

@@ -67,4 +67,17 @@ TEST_CASE("a member that has gone is forgotten, and is no loss when it comes aga
     CHECK(a.records().at({"read", "pg-3"}).since == start + 2s);
 }
 
+TEST_CASE("a listener that has gone is forgotten, and a place without one is nobody's")
+{
+    proxy::availability a;
+    auto t = support::sample_topology();
+    a.on_topology(t, start);
+    t.listeners = {"", "read"};
+    a.on_topology(t, start + 1s);
+    CHECK_FALSE(a.records().contains({"write", "pg-1"}));
+    CHECK_FALSE(a.records().contains({"write", ""}));
+    CHECK_FALSE(a.records().contains({"", "pg-1"}));
+    CHECK(a.records().at({"read", "pg-2"}).since == start);
+}
+
 TEST_SUITE_END();

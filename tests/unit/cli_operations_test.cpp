@@ -2,6 +2,7 @@
 #include "proxy/cli/operations.hpp"
 
 #include "proxy/cli/colour.hpp"
+#include "proxy/cli/reload_text.hpp"
 
 #include <doctest/doctest.h>
 
@@ -41,6 +42,19 @@ TEST_CASE("an order is answered in words, and what it brings about")
     CHECK(
         order_text(R"({"session": 12, "killed": false, "result": "ending"})") ==
         "session 12: was ending already\n"
+    );
+}
+
+TEST_CASE("a reload is answered with what has changed and what does not hold yet")
+{
+    CHECK(
+        reload_text(R"({"changes": ["a -> b"], "needs_restart": ["workers 1 -> 2"],
+                        "waiting": ["cluster main: not yet"]})") ==
+        "a -> b\nworkers 1 -> 2 (needs a restart)\ncluster main: not yet\n"
+    );
+    CHECK(
+        reload_text(R"({"changes": [], "needs_restart": [], "waiting": ["cluster main: not yet"]})"
+        ) == "nothing has changed; certificates are read again\ncluster main: not yet\n"
     );
 }
 

@@ -189,6 +189,22 @@ TEST_CASE("a lost DCS cannot be overlooked")
     );
 }
 
+TEST_CASE("settings that wait are shown until they hold")
+{
+    auto view = sample_view();
+    view.clusters[0].waiting = {
+        support::sample_now - std::chrono::seconds(12), "nobody has said yet what the cluster is"};
+    const auto status = api("/api/v1/status", view);
+    CHECK(has(status, R"("settings_waiting":{"since_ms":12000,"reason":"nobody has)"));
+    CHECK(has(status_table(status), "seen 120 ms ago, NEW SETTINGS WAIT\n"));
+    CHECK(
+        has(explain_text(api("/api/v1/explain", view)),
+            "  the settings of the last reload have waited for 12.0 s, the old ones hold: nobody "
+            "has said yet what the cluster is\n")
+    );
+    CHECK(has(api("/api/v1/status", sample_view()), R"("settings_waiting":null)"));
+}
+
 TEST_CASE("what PostgreSQL says over SQL stands beside Patroni's word")
 {
     auto t = sample_topology();

@@ -48,6 +48,13 @@ TEST_CASE("at the beginning those that are open come up, and nobody goes down")
     CHECK(told(first, first).empty());
 }
 
+TEST_CASE("of verdicts that are for nobody nothing is told")
+{
+    auto first = with_listeners(topology_builder().primary("a").replica("b"));
+    first.listeners[0].clear();
+    CHECK(told(health::topology{}, first) == words{"read b open", "read up"});
+}
+
 TEST_CASE("a switchover, step by step")
 {
     using health::member_role;

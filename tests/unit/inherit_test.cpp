@@ -133,6 +133,23 @@ TEST_CASE("nobody takes over who does not watch the DCS yet, from one who does")
     CHECK(may_take_over(heir, current, now));
 }
 
+TEST_CASE("what a heir waits for is said in a sentence")
+{
+    auto current = followed();
+    auto heir = followed();
+    CHECK(what_it_waits_for(heir, current, now) == "nobody has said yet what the cluster is");
+    heir.confirmed = now + 1ms;
+    CHECK(what_it_waits_for(heir, current, now) == "");
+    heir.members[0].grants[0] = {health::admission::keep, "silent", "does not answer"};
+    CHECK(
+        what_it_waits_for(heir, current, now) ==
+        heir.members[0].name + " would be open no longer: it does not answer"
+    );
+    current.dcs = {"etcd3", true, "", {}, ""};
+    heir.dcs = {"etcd3", false, "", {}, "Connection refused"};
+    CHECK(what_it_waits_for(heir, current, now) == "etcd3 is not connected: Connection refused");
+}
+
 TEST_CASE("who has evidence of its own judges it anew by what was known")
 {
     const auto known = followed();

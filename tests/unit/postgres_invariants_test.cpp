@@ -4,6 +4,7 @@
 // answers. Whatever postgres::decide() is told, its invariants hold after every step.
 #include "health/postgres/decide.hpp"
 
+#include "tests/support/orders_judge.hpp"
 #include "tests/support/small_world.hpp"
 
 #include <doctest/doctest.h>
@@ -298,6 +299,49 @@ TEST_CASE("whatever happens without Patroni and however it is seen, the invarian
             {
                 CAPTURE(step);
                 FAIL_CHECK(broken << "\n" << picture(seen, believed));
+                return;
+            }
+        }
+    }
+}
+
+TEST_CASE("orders keep members from new sessions, and lifted they leave nothing behind")
+{
+    using rolegate::config::listener_role;
+    for (std::uint64_t seed = 1; seed <= 600; ++seed)
+    {
+        CAPTURE(seed);
+        dice d(seed);
+        world w(d);
+        auto seen = nothing_seen(w);
+        policy rules;
+        for (const auto role : {listener_role::primary, listener_role::replica, listener_role::any})
+            rules.demands.emplace_back().wants.role = role;
+        rules.demands.emplace_back().wants.role = listener_role::replica;
+        rules.demands.back().wants.fallback_primary = true;
+        const auto without = rules;
+        const counts c{2, 2};
+        topology ordered;
+        topology plain;
+        time_point now{1000h};
+        for (int step = 0; step < 400; ++step)
+        {
+            now += std::chrono::milliseconds(d.one_in(40) ? d.below(6000) : d.below(60));
+            if (d.one_in(3))
+                w.something_happens();
+            for (auto sights = d.below(3); sights > 0; --sights)
+                ask(w, seen, d.below(w.nodes.size()), d.one_in(5), c, now);
+            if (d.one_in(8))
+                rolegate::support::order_something(d, rules.orders, plain.members);
+
+            ordered = decide(seen, rules, ordered, now);
+            plain = decide(seen, without, plain, now);
+            const auto broken =
+                rolegate::support::broken_under_orders(ordered, plain, rules.orders, rules.demands);
+            if (!broken.empty())
+            {
+                CAPTURE(step);
+                FAIL_CHECK(broken << "\n" << picture(seen, ordered));
                 return;
             }
         }

@@ -359,6 +359,84 @@ TEST_CASE("sessions and cuts of a cluster without any change are nobody's")
     CHECK(h.changes().empty());
 }
 
+TEST_CASE("another process goes on where this one was, and finds nothing new in what it knew")
+{
+    role_history before;
+    tale old(before);
+    old.begin_with("a");
+    old.lock("b").closes("a").opens("b").told().session("b").after(1h);
+
+    role_history h;
+    h.take_over(before.remembered());
+    CHECK(h.changes() == before.changes());
+    CHECK(h.remembered() == before.remembered());
+    tale t(h);
+    t.at = old.at;
+    t.lock_unknown().told().lock("b").told(); // what it sees first
+    t.opens("b").told().session("b");
+    CHECK(h.changes() == before.changes());
+
+    t.after(1min).lock("a").closes("b").opens("a").told();
+    REQUIRE(h.changes().size() == 3);
+    CHECK(h.changes().back().id == 3);
+    CHECK(headline(h.changes().back()) == "promoted b->a");
+    CHECK(
+        steps_of(h.changes().back()) ==
+        "writes_stopped b +0, lock_lost b +0, lock_taken a +0, out_of_recovery a +0"
+    );
+}
+
+TEST_CASE("a change that neither process has seen whole is told by the second")
+{
+    const struct
+    {
+        const char* name;
+        void (*then)(tale&);
+        const char* steps;
+    } rows[] = {
+        {"all of it came in between",
+         [](tale& t) { t.lock("b").opens("b").told(); },
+         "writes_stopped a +0, lock_lost a +0, lock_taken b +0, out_of_recovery b +0"},
+        {"the lock is free when the second one comes",
+         [](tale& t)
+         { t.lock("").told().after(5ms).lock("b").told().after(5ms).opens("b").told(); },
+         "writes_stopped a +0, lock_lost a +0, lock_taken b +5, out_of_recovery b +10"},
+    };
+    for (const auto& row : rows)
+    {
+        CAPTURE(row.name);
+        role_history before;
+        tale(before).begin_with("a");
+        role_history h;
+        h.take_over(before.remembered());
+        tale t(h);
+        row.then(t);
+        REQUIRE(h.changes().size() == 2);
+        CHECK(headline(h.changes().back()) == "promoted a->b");
+        CHECK(steps_of(h.changes().back()) == row.steps);
+    }
+}
+
+TEST_CASE("a change that is under way is finished by the process that takes over")
+{
+    role_history before;
+    tale old(before);
+    old.begin_with("a");
+    old.lock("").closes("a").told();
+    role_history h;
+    h.take_over(before.remembered());
+    tale t(h);
+    t.at = old.at + 1s;
+    t.lock("b").told().opens("b").told();
+    REQUIRE(h.changes().size() == 2);
+    CHECK(headline(h.changes().back()) == "promoted a->b");
+    CHECK(h.changes().back().id == 2);
+    CHECK(
+        steps_of(h.changes().back()) ==
+        "writes_stopped a +0, lock_lost a +0, lock_taken b +1000, out_of_recovery b +1000"
+    );
+}
+
 TEST_CASE("the API tells the newest change first, with milliseconds since its beginning")
 {
     role_history h;

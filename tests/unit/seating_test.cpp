@@ -71,6 +71,53 @@ TEST_CASE("nothing grows with the number of demands that have come and gone")
     CHECK(kept->index == 0);
 }
 
+TEST_CASE("after a burst of demands it is as small as before")
+{
+    seating s(0);
+    const auto numbered = [](int i)
+    {
+        auto d = reading;
+        d.wants.lag_dwell = std::chrono::milliseconds(i);
+        return d;
+    };
+    std::vector<rolegate::proxy::seat_ptr> sessions{s.take(writing)};
+    for (int i = 0; i < 1000; ++i)
+        sessions.push_back(s.take(numbered(i)));
+    CHECK(s.demands().size() == 1001);
+
+    // Only the first and the last are configured still; what nobody demands needs no verdict.
+    auto first = sessions.front();
+    auto last = sessions.back();
+    sessions.clear();
+    CHECK(s.tidy());
+    CHECK_FALSE(s.tidy());
+    REQUIRE(s.demands().size() == 1001);
+    CHECK(s.demands()[500] == seating::demand{});
+    CHECK(s.demands()[1000] == numbered(999));
+
+    // The next reload lets it move, and the one after that leaves it alone.
+    const auto moved = s.take(numbered(999));
+    CHECK(moved->index == 1);
+    CHECK(s.take(writing) == first);
+    CHECK(last->index == 1000); // for sessions that began with it
+    last.reset();
+    CHECK(s.tidy());
+    CHECK(s.demands() == std::vector{writing, numbered(999)});
+    CHECK(s.take(numbered(999)) == moved);
+}
+
+TEST_CASE("a few places that are free move nobody")
+{
+    seating s(0);
+    auto gone = s.take(writing);
+    const auto stays = s.take(reading);
+    gone.reset();
+    CHECK(s.take(reading) == stays);
+    CHECK(s.tidy());
+    CHECK(s.demands() == std::vector{seating::demand{}, reading});
+    CHECK(s.take(any)->index == 0);
+}
+
 TEST_CASE("it is empty when the last one has gone")
 {
     seating s(0);

@@ -155,6 +155,8 @@ function clusterTroubles(cluster, c) {
   const add = (kind, text) => found.push({kind, cluster, text: `Cluster ${cluster} ${text}.`});
   if (c.stale && !isKnown(c.age_ms)) add("bad", "has not been seen yet: nobody is routed");
   else if (c.stale) add("bad", `has not been confirmed for ${duration(c.age_ms)}: nobody is routed by so old a view`);
+  if (c.settings_waiting)
+    add("warn", `is followed by its old settings, the new ones have waited for ${duration(c.settings_waiting.since_ms)}: ${c.settings_waiting.reason}`);
   if (c.dcs && !c.dcs.connected)
     add("warn", `has no connection to ${c.dcs.source}${c.dcs.error ? ": " + c.dcs.error : ""}`);
   if (c.pause) add("warn", "is paused in Patroni: it makes no failover by itself");
