@@ -280,16 +280,10 @@ void server::on_signal(int number)
         return control_.stop();
     }
     if (number == SIGHUP)
-    {
         reload();
-        return await_signal();
-    }
-    if (number == SIGUSR2)
-    {
+    else if (number == SIGUSR2)
         life_.upgrade();
-        return await_signal();
-    }
-    if (shutting_down_)
+    else if (shutting_down_)
         last_.cut(); // asked twice
     else
         begin_shutdown();

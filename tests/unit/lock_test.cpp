@@ -190,7 +190,7 @@ TEST_CASE("the claim that came up last is not ignored unless a promotion has ove
     std::mt19937_64 random(1);
     const auto below = [&random](std::uint64_t n) { return static_cast<int>(random() % n); };
     const char* holders[] = {"", "a", "b", "c"};
-    for (int round = 0; round < 20000; ++round)
+    for (int round = 0; round < 5000; ++round)
     {
         CAPTURE(round);
         std::array<lock_report, 4> reports;
