@@ -2,7 +2,7 @@
 //
 // Times of asking often, because something was seen to happen to a member. A hint about nothing
 // (clients with a wrong password, say) must not keep us asking fast for ever: bursts that teach
-// nothing get rarer. Pure.
+// nothing get rarer. What happens to a rack happens to several members at once. Pure.
 #pragma once
 
 #include "health/member.hpp"
@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace rolegate::health
 {
@@ -23,10 +24,10 @@ public:
 
     void begin(const std::string& member, std::uint64_t generation, time_point now);
 
-    [[nodiscard]] bool runs(time_point now) const noexcept { return now < until_; }
+    // Whom those that run are about, at most four.
+    [[nodiscard]] std::vector<std::string> members(time_point now) const;
 
-    // Whom the last one is about.
-    [[nodiscard]] const std::string& member() const noexcept { return member_; }
+    [[nodiscard]] bool runs(time_point now) const { return !members(now).empty(); }
 
 private:
     struct burst
@@ -36,8 +37,6 @@ private:
         std::uint64_t generation = 0;      // of the belief when it began
     };
 
-    time_point until_{};
-    std::string member_;
     std::map<std::string, burst> past_; // of the last minutes, by member
 };
 

@@ -238,12 +238,10 @@ pace monitor::current_pace(time_point now)
     const bool endless = lock_may_end(*believed_) && !p.watched;
     const bool unsettled =
         unsettled_since_ && !quiet(now) && (endless || now - *unsettled_since_ < limit);
-    const bool hinted = bursts_.runs(now);
-    p.fast = p.have_listing && (unsettled || hinted);
-    if (hinted)
-        p.focus.push_back(bursts_.member());
+    p.focus = bursts_.members(now);
+    p.fast = p.have_listing && (unsettled || !p.focus.empty());
     const auto& holder = believed_->lock.holder.empty() ? last_holder_ : believed_->lock.holder;
-    if (!holder.empty() && (!hinted || holder != bursts_.member()))
+    if (!holder.empty() && std::ranges::find(p.focus, holder) == p.focus.end())
         p.focus.push_back(holder);
 
     time_point newest{};
