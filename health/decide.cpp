@@ -128,6 +128,16 @@ void remember_history(const scene& s, topology& t, const writer& w)
         t.system_identifier = word->database_system_identifier;
 }
 
+// The DCS is out for all: whoever was written to has given up, or nobody was, and what the members
+// say of themselves is all there is to know. Not while a writer is silent: he may live on.
+bool words_are_all(const scene& s, const writer& w)
+{
+    if (!s.before.confirmed || (s.seen.dcs && s.rules.fence_without_dcs))
+        return false;
+    const auto* word = s.word_of(w.name);
+    return w.name.empty() || (word && word->role == member_role::replica);
+}
+
 std::optional<time_point> confirmed_at(const scene& s, const writer& w)
 {
     auto latest = s.before.confirmed;
@@ -135,6 +145,9 @@ std::optional<time_point> confirmed_at(const scene& s, const writer& w)
         latest = std::max(latest.value_or(s.lock.seen), s.lock.seen);
     else if (w.write.verdict == admission::open)
         latest = std::max(latest.value_or(time_point{}), s.voice_of(w.name)->seen);
+    else if (words_are_all(s, w))
+        for (const auto& [name, voice] : s.voices)
+            latest = std::max(*latest, voice.seen);
     return latest;
 }
 

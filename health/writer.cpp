@@ -230,7 +230,8 @@ bool lease_has_ended(const scene& s)
         return false;
     auto ends = *d->lease_ends;
     const auto* r = s.report_of(s.before.last_writer);
-    if (s.before.confirmed.value_or(d->seen) > d->seen && r && r->word)
+    const bool led = r && r->word && r->word->role == member_role::primary;
+    if (s.before.confirmed.value_or(d->seen) > d->seen && led)
         ends = std::max(ends, r->seen + s.seen.known_ttl().value_or(default_ttl) / 3);
     return s.now >= ends;
 }

@@ -2,6 +2,7 @@
 """etcd itself fails, in part or as a whole, for all."""
 
 import threading
+import time
 
 import psycopg2
 
@@ -57,8 +58,12 @@ def test_b9_etcd_is_killed_without_failsafe_mode(cluster, dcs_rolegate):
         wait_until("the leader has given up", lambda: (leader.status() or {"role": "primary"}).get("role") not in (
             "primary", "master"), 30)
         dcs_rolegate.wait_logged(cluster.etcd.addresses[0])
+        # Also when nobody has been able to say who leads for longer than `stale_after`, here a ttl of 20 s.
+        lost = time.monotonic()
+        wait_until("the outage outlasts the ttl", lambda: time.monotonic() - lost > 25, 40)
         done = reads.done
         wait_until("reads go on", lambda: reads.done > done + 10, 20)
+        assert not dcs_rolegate.main()["stale"]
         cluster.etcd.start()
         dcs_rolegate.wait_ready(limit=60)
         cluster.wait_healthy()

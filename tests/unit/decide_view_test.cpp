@@ -39,6 +39,29 @@ TEST_CASE("a view that nobody confirms any more routes nobody")
     CHECK(s.believed.stale(s.now));
 }
 
+TEST_CASE("when the DCS is out for all, what members say of themselves confirms the view")
+{
+    story s;
+    s.rules.stale_after = 8s;
+    s.settle();
+    s.after(6s).says("a", replica()).says("b", replica()).decide(); // a has given up
+    CHECK(s.believed.confirmed == s.now);
+
+    s.after(20s).silent("a").says("b", replica()).decide();
+    CHECK(s.believed.confirmed != s.now); // what a is now, nobody knows
+    s.after(1s).says("a", replica()).says("b", replica()).decide();
+    CHECK(s.believed.confirmed == s.now);
+    CHECK(has_open_member(read_port, s.believed, s.now));
+    CHECK_FALSE(has_open_member(write_port, s.believed, s.now));
+
+    s.after(1s).says("a", primary()).says("b", replica()).decide();
+    CHECK(s.believed.confirmed == s.now - 1s); // it may lead, and does not say that it may
+
+    story unseen;
+    unseen.says("a", replica()).says("b", replica()).decide();
+    CHECK_FALSE(unseen.believed.confirmed);
+}
+
 TEST_CASE("a listing confirms the view, and so does the primary that claims the lock")
 {
     story s;
