@@ -82,9 +82,9 @@ grant read_by_listing(const scene& s, const member& m, const listed_member* list
     // Its key lives on for a ttl after its Patroni died; a primary that fell silent is no replica.
     if (said->word && said->word->role == member_role::primary)
         return {admission::keep, "silent", "was a primary when last heard"};
-    if (s.doubted(m.name))
+    if (s.doubted(m.name) && s.met_lately(said->refusals.since()))
         return {admission::keep, "silent", "does not answer, and has refused clients"};
-    if (s.unanswered(m.name))
+    if (s.unanswered(m.name) && s.met_lately(said->unanswered))
         return {admission::keep, "silent", "does not answer, neither us nor clients"};
     return {
         admission::open,

@@ -65,6 +65,13 @@ struct scene
         return r && r->unanswered != time_point{} && r->asked <= r->unanswered;
     }
 
+    // What a client met tells for a ttl that a key in the DCS may be a dead Patroni's. One that is
+    // still there was renewed since, and nobody is led to a closed member who could say more.
+    [[nodiscard]] bool met_lately(time_point met) const
+    {
+        return now - met < seen.known_ttl().value_or(default_ttl);
+    }
+
     // Opened for writes, and nothing has been said against it since.
     [[nodiscard]] bool was_writer(const std::string& name) const
     {

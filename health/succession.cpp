@@ -100,11 +100,19 @@ void succession::set_demands(const std::vector<demand>& demands)
 // Neither takes over from the other while only one of them has been told.
 void succession::tell_both(const std::function<void(cluster_monitor&)>& tell)
 {
-    telling_ = true;
-    tell(*current_->monitor);
-    if (next_)
-        tell(*next_->monitor);
-    telling_ = false;
+    // Whoever is told publishes at once, and whoever hears that may throw.
+    struct until_told
+    {
+        bool& telling;
+        ~until_told() { telling = false; }
+    };
+    {
+        telling_ = true;
+        const until_told scope{telling_};
+        tell(*current_->monitor);
+        if (next_)
+            tell(*next_->monitor);
+    }
     consider(clock::now());
 }
 

@@ -28,6 +28,10 @@ using milliseconds = std::chrono::milliseconds;
 constexpr milliseconds first_pause{20};
 constexpr milliseconds longest_pause{320};
 
+// A limit on connects below this is a matter of this listener, and says nothing of the member:
+// a second is when a lost SYN is sent again.
+constexpr milliseconds least_silence{1000};
+
 double seconds(std::chrono::steady_clock::duration d)
 {
     return std::chrono::duration<double>(d).count();
@@ -291,7 +295,8 @@ void session::lose_server(health::life_sign seen)
     if (std::exchange(o.role_gone, false))
         return member_.clear();
     const bool silent = std::exchange(o.server_silent, false);
-    if (silent && seen == health::life_sign::ended)
+    const bool waited = listener_->settings.timeouts.connect >= least_silence;
+    if (silent && waited && seen == health::life_sign::ended)
         seen = health::life_sign::silent;
     ++worker_.stats_of(*listener_).members[member_].failed;
     worker_.hint(listener_->cluster, member_, seen);

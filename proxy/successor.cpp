@@ -259,7 +259,9 @@ asio::awaitable<std::string> successor::end()
             kill();
         }
     }
-    co_return killed ? "it did not accept in time" : last_words();
+    if (killed && complaint_.empty())
+        co_return "it did not accept in time";
+    co_return last_words();
 }
 
 } // namespace rolegate::proxy

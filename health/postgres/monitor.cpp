@@ -203,15 +203,16 @@ void monitor::aim(std::size_t member, time_point now)
 
 void monitor::set_pace(time_point now)
 {
-    const auto& hinted = bursts_.member();
+    const auto hinted = bursts_.members(now);
+    const auto is_hinted = [&hinted](const std::string& name)
+    { return std::ranges::find(hinted, name) != hinted.end(); };
     const auto* p = believed_->primary();
     // Who is to replace a primary in trouble matters as much as the primary itself.
     const bool about_writer =
-        hinted == believed_->last_writer || (p != nullptr && hinted == p->name);
+        is_hinted(believed_->last_writer) || (p != nullptr && is_hinted(p->name));
     for (std::size_t i = 0; i < sources_.size(); ++i)
     {
-        const bool concerned =
-            bursts_.runs(now) && (about_writer || seen_.members[i].name == hinted);
+        const bool concerned = about_writer || is_hinted(seen_.members[i].name);
         const auto& s = sources_[i];
         s.probe->set_interval(
             searching(now) || concerned ? std::min<clock::duration>(fast_interval, s.calm) : s.calm

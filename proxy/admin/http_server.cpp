@@ -277,7 +277,8 @@ asio::awaitable<void> http_server::converse(Stream& stream, connection& c, bool 
         auto page = co_await answers_.answer(std::move(r));
         if (c.dropped)
             co_return;
-        x.keep_alive = goes_on && !stopped_;
+        // In a full house a place is for one answer: who asks on and on keeps nobody out.
+        x.keep_alive = goes_on && !stopped_ && connections_.size() < limits_.connections;
         c.stream.expires_after(limits_.exchange);
         c.enter(connection::stage::sending);
         const auto write_error = co_await send(stream, page, x);

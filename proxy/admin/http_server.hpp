@@ -22,7 +22,9 @@ namespace rolegate::proxy::admin
 
 struct http_limits
 {
-    std::size_t connections = 64; // one more takes the place of whoever keeps us waiting longest
+    // One more takes the place of whoever keeps us waiting longest; at so many each ends with its
+    // answer.
+    std::size_t connections = 64;
     std::uint32_t header_bytes = 8 * 1024;
     std::uint64_t body_bytes = 64 * 1024;
     std::chrono::milliseconds exchange{10000}; // waiting for a request included

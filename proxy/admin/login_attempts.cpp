@@ -26,24 +26,37 @@ std::string key_of(const std::string& from)
 
 } // namespace
 
-bool login_attempts::may_try(const std::string& from, time_point now)
+login_attempts::source& login_attempts::source_of(const std::string& key, time_point now)
 {
-    const auto key = key_of(from);
     if (sources_.size() >= most_sources && !sources_.contains(key))
         make_room(now);
     const auto [at, added] =
         sources_.try_emplace(key, source{token_bucket(per_second_, at_once_), now});
     at->second.last = now;
-    return at->second.tries.take(now);
+    return at->second;
 }
 
-login_attempts::place login_attempts::take_place(const std::string& from)
+bool login_attempts::may_try(const std::string& from, time_point now)
 {
-    const auto found = sources_.find(key_of(from));
-    if (found == sources_.end() || found->second.places.use_count() > most_places_of_one ||
-        places_.use_count() > most_places)
+    return source_of(key_of(from), now).tries.take(now);
+}
+
+login_attempts::place login_attempts::take_place(const std::string& from, time_point now)
+{
+    const auto key = key_of(from);
+    const auto most = right_.contains(key) ? most_places : most_places - kept_places;
+    const auto& s = source_of(key, now);
+    if (s.places.use_count() > most_places_of_one || places_.use_count() > most)
         return {};
-    return {places_, found->second.places};
+    return {places_, s.places};
+}
+
+void login_attempts::was_right(const std::string& from, time_point now)
+{
+    right_[key_of(from)] = now;
+    const auto earlier = [](const auto& a, const auto& b) { return a.second < b.second; };
+    if (right_.size() > most_right)
+        right_.erase(std::ranges::min_element(right_, earlier));
 }
 
 // Nothing is lost with those who have all their tries again.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 //
 // How often passwords may be tried, by the address that they come from: who guesses keeps nobody at
-// another address out. Pure: the time is passed in.
+// another address out. Who guesses from several at once may take all places but those that are kept
+// for addresses from which a password has been right. Pure: the time is passed in.
 #pragma once
 
 #include "proxy/token_bucket.hpp"
@@ -27,6 +28,9 @@ public:
     // up to half a second.
     static constexpr long most_places = 16;
     static constexpr long most_places_of_one = 4;
+    // Of all: only for addresses from which a password was right, of the latest so many of them.
+    static constexpr long kept_places = 4;
+    static constexpr std::size_t most_right = 64;
 
     // Of one address: so many per second in the long run, and so many at once.
     login_attempts(double per_second, double at_once) : per_second_(per_second), at_once_(at_once)
@@ -47,8 +51,10 @@ public:
     //
     // False: too often.
     [[nodiscard]] bool may_try(const std::string& from, time_point now);
-    // Empty: there is none, wait. Behind may_try().
-    [[nodiscard]] place take_place(const std::string& from);
+    // Empty: there is none, wait. Before may_try(), so that it costs no try.
+    [[nodiscard]] place take_place(const std::string& from, time_point now);
+    // A password from there was.
+    void was_right(const std::string& from, time_point now);
 
     [[nodiscard]] std::size_t sources() const noexcept { return sources_.size(); }
 
@@ -60,11 +66,13 @@ private:
         std::shared_ptr<const char> places = std::make_shared<const char>('\0');
     };
 
+    source& source_of(const std::string& key, time_point now);
     void make_room(time_point now);
 
     double per_second_;
     double at_once_;
-    std::map<std::string, source> sources_; // by the bytes of the address
+    std::map<std::string, source> sources_;   // by the bytes of the address
+    std::map<std::string, time_point> right_; // the same; when last
     std::shared_ptr<const char> places_ = std::make_shared<const char>('\0');
 };
 

@@ -4,6 +4,8 @@
 // control thread.
 #pragma once
 
+#include <cstddef>
+#include <map>
 #include <string>
 
 namespace rolegate::proxy::admin
@@ -13,7 +15,10 @@ namespace rolegate::proxy::admin
 // else the password itself. The time that it takes tells nothing of the latter.
 [[nodiscard]] bool is_password(const std::string& given, const std::string& kept);
 
-// So that whoever tries names of users that do not exist waits for as long as others.
-[[nodiscard]] const std::string& nobodys_password();
+// What the password of `user` is compared with. For a name that is none of them it is that of
+// another, whom `any` picks, so that whoever tries names waits for as long as one of them does: the
+// outcome is not to be believed then. There is a user at least.
+[[nodiscard]] const std::string&
+kept_for(const std::map<std::string, std::string>& users, const std::string& user, std::size_t any);
 
 } // namespace rolegate::proxy::admin

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/admin/shared_listing.hpp"
 
+#include "proxy/admin/json.hpp"
 #include "proxy/admin/sessions_json.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -23,11 +24,15 @@ using clock = std::chrono::steady_clock;
 constexpr int rests = 3;
 constexpr std::chrono::milliseconds longest_rest{250};
 
+constexpr const char* too_many = "too many different lists of sessions are asked for; try again";
+
 } // namespace
 
 asio::awaitable<response> shared_listing::get(session_query q)
 {
     const auto mine = join(std::move(q));
+    if (!mine)
+        co_return response{503, "application/json", error_json(too_many)};
     while (!mine->answered)
     {
         if (!walking_ && clock::now() >= next_)
@@ -46,6 +51,8 @@ shared_listing::question_ptr shared_listing::join(session_query q)
     const auto found = std::ranges::find_if(waiting_, same);
     if (found != waiting_.end())
         return *found;
+    if (waiting_.size() >= most_waiting)
+        return nullptr;
     waiting_.push_back(std::make_shared<question>(question{std::move(q)}));
     return waiting_.back();
 }
@@ -54,6 +61,7 @@ shared_listing::question_ptr shared_listing::join(session_query q)
 std::vector<shared_listing::question_ptr> shared_listing::take_turn()
 {
     std::vector<question_ptr> turn;
+    turn.reserve(most_queries); // nobody is lost between the two for want of memory
     std::size_t rows = 0;
     while (!waiting_.empty() && turn.size() < most_queries)
     {
@@ -71,9 +79,10 @@ asio::awaitable<void> shared_listing::walk_now()
     walking_ = true;
     change_.expires_at(clock::time_point::max());
     const auto began = clock::now();
-    const auto turn = take_turn();
+    std::vector<question_ptr> turn;
     try
     {
+        turn = take_turn();
         std::vector<session_query> queries;
         for (const auto& each : turn)
             queries.push_back(each->query);

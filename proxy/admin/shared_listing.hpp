@@ -39,6 +39,9 @@ public:
     static constexpr std::size_t most_queries = 8;
     static constexpr std::size_t most_rows = 10'000;
 
+    // Different queries that wait for a walk; whoever comes with one more is refused (503).
+    static constexpr std::size_t most_waiting = 16;
+
     shared_listing(boost::asio::io_context& control, source walk)
         : walk_(std::move(walk)), change_(control)
     {
@@ -57,7 +60,7 @@ private:
     };
     using question_ptr = std::shared_ptr<question>;
 
-    [[nodiscard]] question_ptr join(session_query q);
+    [[nodiscard]] question_ptr join(session_query q); // nullptr: too many wait
     [[nodiscard]] std::vector<question_ptr> take_turn();
     boost::asio::awaitable<void> walk_now();
 

@@ -316,23 +316,43 @@ TEST_CASE("one connection too many takes the place of whoever has waited for lon
     running_server server(limits);
     http_peer first(server.port());
     http_peer second(server.port());
-    http_peer third(server.port());
-    for (auto* c : {&second, &third, &first})
+    for (auto* c : {&second, &first})
     {
         c->get("/livez");
         CHECK(begins_with(c->read_answer(), "HTTP/1.1 200 "));
     }
 
+    http_peer third(server.port());
     http_peer fourth(server.port());
     fourth.get("/livez");
 
     CHECK(begins_with(fourth.read_answer(), "HTTP/1.1 200 "));
     CHECK(second.read_to_end().empty());
-    for (auto* c : {&third, &first, &fourth})
+    for (auto* c : {&third, &first})
     {
         c->get("/livez");
         CHECK(begins_with(c->read_answer(), "HTTP/1.1 200 "));
     }
+}
+
+TEST_CASE("in a full house a connection ends with its answer, and else it lives on")
+{
+    auto limits = with_exchange(never);
+    limits.connections = 2;
+    running_server server(limits);
+    http_peer first(server.port());
+    first.get("/livez");
+    CHECK(first.read_answer().find("Connection: close\r\n") == std::string::npos);
+
+    http_peer second(server.port());
+    second.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+    const auto only = second.read_to_end();
+
+    CHECK(begins_with(only, "HTTP/1.1 200 "));
+    CHECK(only.find("Connection: close\r\n") != only.npos);
+    CHECK(only.find("HTTP/1.1 ", 1) == only.npos); // to the other request
+    first.get("/livez");
+    CHECK(begins_with(first.read_answer(), "HTTP/1.1 200 "));
 }
 
 TEST_CASE("whoever has been refused makes room before anybody else")

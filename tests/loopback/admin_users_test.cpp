@@ -198,6 +198,7 @@ TEST_CASE("operations need a user and his password, looking does not")
     CHECK(post(admin.url()) == 401);
     CHECK(post(as("dba:wrong", admin.url())) == 401);
     CHECK(post(as("nobody:secret", admin.url())) == 401);
+    CHECK(post(as("nobody:plain", admin.url())) == 401); // nor with that of another user
     CHECK(post(as("dba:secret", admin.url())) == 200);
     CHECK(admin.who() == "dba");
     CHECK(post(as("other:plain", admin.url())) == 200);

@@ -106,7 +106,7 @@ TEST_SUITE("admin/shared_listing")
     {
         listing_fixture f;
         f.ask({});
-        for (int i = 0; i < 20; ++i)
+        for (int i = 0; i < 12; ++i)
             f.ask({"listener" + std::to_string(i), "", 1});
         f.ask({"", "", 4000});
         f.ask({"", "", 6000});
@@ -115,13 +115,32 @@ TEST_SUITE("admin/shared_listing")
 
         f.run_open();
 
-        REQUIRE(f.walks.size() == 5);
+        REQUIRE(f.walks.size() == 4);
         CHECK(f.walks[1].size() == shared_listing::most_queries);
         CHECK(f.walks[1].front().listener == "listener0"); // who came first
-        CHECK(f.walks[2].size() == shared_listing::most_queries);
-        CHECK(f.walks[3].size() == 5); // of 4000 rows and four
-        CHECK(f.walks[4].size() == 2);
-        CHECK(f.answered_by(5) == 3);
+        CHECK(f.walks[2].size() == 5);                     // of 4000 rows and four
+        CHECK(f.walks[3].size() == 2);
+        CHECK(f.answered_by(4) == 3);
+    }
+
+    TEST_CASE("no more different queries wait than some walks can answer")
+    {
+        listing_fixture f;
+        f.ask({});
+        for (std::size_t i = 0; i < shared_listing::most_waiting; ++i)
+            f.ask({"listener" + std::to_string(i), "", 1});
+        CHECK(f.answers.empty());
+
+        f.ask({"one more", "", 1});
+        REQUIRE(f.answers.size() == 1);
+        CHECK(f.answers.front().find("too many different lists") != std::string::npos);
+        f.ask({"listener3", "", 1}); // somebody waits for that already
+        CHECK(f.answers.size() == 1);
+
+        f.run_open();
+        CHECK(f.failed == 0);
+        CHECK(f.answered_by(1) == 1);
+        CHECK(f.answered_by(2) + f.answered_by(3) == shared_listing::most_waiting + 1);
     }
 
     TEST_CASE("a walk that fails is an error of those who shared it, and of no others")

@@ -9,7 +9,9 @@
 #include <doctest/doctest.h>
 
 #include <future>
+#include <stdexcept>
 #include <thread>
+#include <utility>
 
 using namespace rolegate;
 using namespace rolegate::support;
@@ -24,6 +26,8 @@ class gap_observer final : public health::observer
 public:
     void on_topology(const health::topology_ptr& t, bool) override
     {
+        if (std::exchange(fails_next, false))
+            throw std::runtime_error("nothing is heard today");
         seen.on_topology(t, true);
         const std::lock_guard lock(mutex_);
         had_primary_ = had_primary_ || t->primary();
@@ -43,6 +47,7 @@ public:
     }
 
     recorder seen;
+    bool fails_next = false; // on the control thread
 
 private:
     mutable std::mutex mutex_;
@@ -91,6 +96,25 @@ public:
             {
                 s.set_demands(d);
                 return true;
+            }
+        );
+    }
+    // Whether it throws when nobody hears the outcome.
+    [[nodiscard]] bool fails_to_demand(const std::vector<health::demand>& d)
+    {
+        return ask(
+            [this, &d](auto& s)
+            {
+                told.fails_next = true;
+                try
+                {
+                    s.set_demands(d);
+                }
+                catch (const std::runtime_error&)
+                {
+                    return true;
+                }
+                return false;
             }
         );
     }
@@ -227,6 +251,22 @@ TEST_SUITE("succession")
         CHECK(t->find("a")->grants[0].verdict == health::admission::open);
         CHECK(t->find("a")->grants[2].verdict == health::admission::open);
         CHECK(s.told.gaps() == 0);
+    }
+
+    TEST_CASE("demands that could not be told keep nobody from taking over later")
+    {
+        fake_cluster cluster(2);
+        auto settings = following({&cluster["a"], &cluster["b"]});
+        running_succession s(settings);
+        REQUIRE(run_until([&] { return s.told.leads("a"); }));
+        auto demands = write_and_read();
+        demands.push_back(demand_of(config::listener_role::any, "any"));
+        REQUIRE(s.fails_to_demand(demands));
+
+        settings.patroni.timeout += 1ms;
+        s.use(settings);
+
+        CHECK(run_until([&] { return !s.pending(); }));
     }
 
     TEST_CASE("an order by which the new one can take over is heard by it as well")

@@ -109,6 +109,19 @@ TEST_SUITE("successor")
         );
     }
 
+    TEST_CASE("one that says why it fails and does not end is ended, and quoted")
+    {
+        asio::io_context control(1);
+        successor s(
+            control, shell("echo failing write: port 1 is taken >&4; exec sleep 3600"), {}, ""
+        );
+        const auto pid = s.pid();
+        CHECK(
+            answer_of(control, s.accepts()) == "it was ended by signal 9: write: port 1 is taken"
+        );
+        CHECK_FALSE(runs(pid));
+    }
+
     TEST_CASE("one that says something else is ended")
     {
         asio::io_context control(1);

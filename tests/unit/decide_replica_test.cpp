@@ -231,6 +231,20 @@ TEST_CASE("a silent replica is read from as long as its own key says that it run
              s.after(2s).lock("a").silent("b");
          },
          "keep silent"},
+        {"a ttl after it has refused a client: its key was renewed",
+         [](story& s)
+         {
+             s.lock("a").refuses("b").decide();
+             s.after(31s).lock("a").silent("b");
+         },
+         "open listed-replica"},
+        {"a ttl after a client has waited in vain",
+         [](story& s)
+         {
+             s.lock("a").leaves_waiting("b").decide();
+             s.after(31s).lock("a").silent("b");
+         },
+         "open listed-replica"},
         {"a client waited in vain before its word",
          [](story& s)
          {

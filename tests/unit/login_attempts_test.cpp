@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 using rolegate::proxy::admin::login_attempts;
@@ -73,22 +74,57 @@ TEST_CASE("however many addresses there are, the table is bounded and forgets wh
 TEST_CASE("one address does not take all places for checking")
 {
     login_attempts a(1, 1000);
-    const auto take = [&a](const std::string& from)
-    {
-        CHECK(a.may_try(from, start));
-        return a.take_place(from);
-    };
+    const auto take = [&a](const std::string& from) { return a.take_place(from, start); };
     std::vector<login_attempts::place> taken;
     for (int i = 0; i < login_attempts::most_places_of_one; ++i)
         CHECK(taken.emplace_back(take("10.0.0.1")));
     CHECK_FALSE(take("10.0.0.1"));
-    for (int i = login_attempts::most_places_of_one; i < login_attempts::most_places; ++i)
+    constexpr auto for_all = login_attempts::most_places - login_attempts::kept_places;
+    for (int i = login_attempts::most_places_of_one; i < for_all; ++i)
         CHECK(taken.emplace_back(take("10.0.1." + std::to_string(i))));
     CHECK_FALSE(take("10.0.0.2"));
 
     taken.clear();
     CHECK(take("10.0.0.2"));
     CHECK(take("10.0.0.1"));
+}
+
+TEST_CASE("however many guess, there are places for whoever has had the right password lately")
+{
+    login_attempts a(1, 10);
+    a.was_right("10.0.0.1", start);
+    std::vector<login_attempts::place> taken;
+    const auto guess_from_everywhere = [&]
+    {
+        for (int i = 0; i < 100; ++i)
+            if (auto place = a.take_place("10.0.1." + std::to_string(i), start))
+                taken.push_back(std::move(place));
+    };
+
+    guess_from_everywhere();
+    constexpr auto for_all = login_attempts::most_places - login_attempts::kept_places;
+    CHECK(taken.size() == static_cast<std::size_t>(for_all));
+    for (int i = 0; i < login_attempts::kept_places; ++i)
+        CHECK(taken.emplace_back(a.take_place("10.0.0.1", start)));
+    CHECK_FALSE(a.take_place("10.0.0.1", start));
+
+    // Whose password was right longest ago is forgotten.
+    for (std::size_t i = 0; i < login_attempts::most_right; ++i)
+        a.was_right("10.0.2." + std::to_string(i), start + 1s);
+    taken.clear();
+    guess_from_everywhere();
+    CHECK_FALSE(a.take_place("10.0.0.1", start));
+    CHECK(a.take_place("10.0.2.0", start));
+}
+
+TEST_CASE("whoever finds no place has lost no try")
+{
+    login_attempts a(1, 2);
+    std::vector<login_attempts::place> taken;
+    for (int i = 0; i < login_attempts::most_places; ++i)
+        taken.push_back(a.take_place("10.0.1." + std::to_string(i), start));
+    CHECK_FALSE(a.take_place("10.0.0.1", start));
+    CHECK(tries_of(a, "10.0.0.1", start) == 2);
 }
 
 TEST_SUITE_END();
