@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace rolegate::config::haproxy
 {
@@ -17,17 +18,35 @@ namespace
 
 using networks = std::vector<network>;
 
-void add_all(const networks& from, networks& to)
+// Each of them once, in the order they came.
+class network_set
 {
-    for (const network& n : from)
-        if (std::ranges::find(to, n) == to.end())
-            to.push_back(n);
-}
+public:
+    void add(const networks& more)
+    {
+        for (const network& n : more)
+            if (seen_.emplace(n.address, n.prefix).second)
+                all_.push_back(n);
+    }
 
-// The words behind `src`; nullopt: a file, or what is no network.
+    [[nodiscard]] const networks& all() const { return all_; }
+
+private:
+    networks all_;
+    std::set<std::pair<std::string, unsigned>> seen_;
+};
+
+// Of one section, each as often as it is read or copied: bounds the work, of which a small file can
+// ask for much by naming a long list again and again.
+constexpr std::size_t most_networks = 4096;
+constexpr std::size_t most_copies = 4 * most_networks;
+
+// The words behind `src`; nullopt: a file, or what is no network, or too much of it.
 std::optional<networks> parse_source(const std::vector<std::string>& words, std::size_t first)
 {
     networks out;
+    if (words.size() > most_networks)
+        return std::nullopt;
     for (std::size_t i = first; i < words.size(); ++i)
     {
         if (words[i] == "--" || words[i] == "-n")
@@ -45,7 +64,7 @@ std::optional<networks> parse_source(const std::vector<std::string>& words, std:
 // What a condition says about the client's address.
 struct condition
 {
-    networks inside;      // the client is in one of these ...
+    network_set inside;   // the client is in one of these ...
     bool negated = false; // ... or in none of them
 };
 
@@ -56,51 +75,59 @@ public:
     {
         for (const line* acl : access.acls)
         {
-            if (acl->word(2) != "src")
-                continue;
-            const auto nets = parse_source(acl->words, 3);
+            const bool is_ours = acl->word(2) == "src" && copies_ <= most_networks;
+            const auto nets = is_ours ? parse_source(acl->words, 3) : std::nullopt;
             if (!nets)
                 broken_.insert(acl->word(1));
             else
-                add_all(*nets, by_name_[acl->word(1)]); // of one name any will do
+                add(*nets, by_name_[acl->word(1)]); // of one name any will do
         }
     }
 
     // nullopt: more than a list of networks can say.
     std::optional<networks> run()
     {
-        networks allow;
+        network_set allow;
         for (const line* rule : access_.rules)
         {
+            if (rule->word(1) != "connection") // has a turn of its own, after all that have not
+                return std::nullopt;
             if (decided_)
-                break; // never reached
-            if (!take(*rule, allow))
+                continue; // never reached
+            if (!take(*rule, allow) || copies_ > most_copies)
                 return std::nullopt;
         }
-        return is_list_ ? allow : networks();
+        return is_list_ ? allow.all() : networks();
     }
 
     [[nodiscard]] bool uses(const std::string& acl) const { return used_.contains(acl); }
 
 private:
-    bool take(const line& rule, networks& allow)
+    void add(const networks& from, network_set& to)
+    {
+        copies_ += from.size();
+        if (copies_ <= most_copies) // else the whole is refused
+            to.add(from);
+    }
+
+    bool take(const line& rule, network_set& allow)
     {
         const std::string& action = rule.word(2);
         const bool accepts = action == "accept";
-        if (rule.word(1) != "connection" || (!accepts && action != "reject"))
+        const bool always = rule.words.size() == 3; // without a condition
+        if (!accepts && action != "reject")
             return false;
-        if (rule.words.size() == 3) // without a condition
-        {
-            decided_ = true;
-            is_list_ = !accepts;
-            return accepts || !allow.empty();
-        }
-        auto c = parse_condition(rule);
-        if (!c || c->negated != (accepts ? false : true))
+        // Those that `reject if !A` has left are told apart further, unless all of them come in.
+        if (is_list_ && !(accepts && always))
             return false;
-        add_all(c->inside, allow);
-        decided_ = !accepts;
-        is_list_ = !accepts;
+        decided_ = always;
+        is_list_ = is_list_ || !accepts;
+        if (always)
+            return accepts || !allow.all().empty();
+        const auto c = parse_condition(rule);
+        if (!c || c->negated == accepts)
+            return false;
+        add(c->inside.all(), allow);
         return true;
     }
 
@@ -145,7 +172,7 @@ private:
     }
 
     // `at` is moved to the term's last word.
-    bool take_term(const line& rule, const std::string& word, std::size_t& at, networks& to)
+    bool take_term(const line& rule, const std::string& word, std::size_t& at, network_set& to)
     {
         if (word != "{")
         {
@@ -153,7 +180,7 @@ private:
             if (found == by_name_.end() || broken_.contains(word))
                 return false;
             used_.insert(word);
-            add_all(found->second, to);
+            add(found->second.all(), to);
             return true;
         }
         std::vector<std::string> inside;
@@ -163,57 +190,85 @@ private:
             return false;
         const auto nets = parse_source(inside, 1);
         if (nets)
-            add_all(*nets, to);
+            add(*nets, to);
         return nets.has_value();
     }
 
     const access_rules& access_;
-    std::map<std::string, networks> by_name_;
+    std::map<std::string, network_set> by_name_;
     std::set<std::string> broken_;
     std::set<std::string> used_;
+    std::size_t copies_ = 0;
     bool decided_ = false; // the rules that follow are never reached
-    bool is_list_ = false; // what remains are those that were let in
+    bool is_list_ = false; // what has not been let in is not
 };
 
-bool names(const std::vector<const line*>& lines, const std::string& acl)
+// Of acls, and whatever else these lines have.
+std::set<std::string_view> names_in(const std::vector<const line*>& lines)
 {
-    return std::ranges::any_of(
-        lines,
-        [&acl](const line* l)
-        {
-            return std::ranges::find(l->words, acl) != l->words.end() ||
-                   std::ranges::find(l->words, "!" + acl) != l->words.end();
-        }
-    );
+    std::set<std::string_view> out;
+    for (const line* l : lines)
+        for (const std::string_view word : l->words)
+            out.insert(word.starts_with('!') ? word.substr(1) : word);
+    return out;
 }
+
+constexpr std::string_view of_refused_rule = "belongs to a rule that is refused";
+constexpr std::string_view of_no_rule = "no rule asks for it";
 
 } // namespace
 
-networks
-allowed_networks(const access_rules& access, const std::vector<const line*>& others, ledger& book)
+networks allowed_networks(
+    const access_rules& access,
+    const std::vector<const line*>& others,
+    bool is_proxied,
+    ledger& book
+)
 {
     judge j(access);
-    const auto allow = j.run();
+    auto allow = j.run();
+    const bool misses = is_proxied && allow && !allow->empty();
+    if (misses)
+        allow.reset();
     for (const line* rule : access.rules)
     {
         if (allow)
             book.use(rule->number);
         else
             book.refuse(
-                rule->number, rule->text(), "says more than `allow`, a list of networks, can say"
+                rule->number,
+                rule->text(),
+                misses ? "looks at who connects, `allow` at whom the PROXY header names"
+                       : "says more than `allow`, a list of up to 4096 networks, can say"
             );
     }
+    const auto asked_elsewhere = names_in(others);
+    const auto asked_here = names_in(access.rules);
     for (const line* acl : access.acls)
     {
         const std::string& name = acl->word(1);
-        if (allow && j.uses(name) && !names(others, name))
+        if (allow && j.uses(name) && !asked_elsewhere.contains(name))
             book.use(acl->number);
-        else if (names(others, name) || names(access.rules, name))
-            book.refuse(acl->number, acl->text(), "belongs to a rule that is refused");
+        else if (asked_elsewhere.contains(name) || asked_here.contains(name))
+            book.refuse(acl->number, acl->text(), of_refused_rule);
         else
-            book.ignore(acl->number, acl->text(), "no rule asks for it");
+            book.ignore(acl->number, acl->text(), of_no_rule);
     }
     return allow.value_or(networks());
+}
+
+void refuse_access(const access_rules& access, std::string_view why, ledger& book)
+{
+    for (const line* rule : access.rules)
+        book.refuse(rule->number, rule->text(), why);
+    const auto asked = names_in(access.rules);
+    for (const line* acl : access.acls)
+    {
+        if (asked.contains(acl->word(1)))
+            book.refuse(acl->number, acl->text(), of_refused_rule);
+        else
+            book.ignore(acl->number, acl->text(), of_no_rule);
+    }
 }
 
 } // namespace rolegate::config::haproxy

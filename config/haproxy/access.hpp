@@ -8,6 +8,7 @@
 #include "config/haproxy/section.hpp"
 #include "config/places.hpp"
 
+#include <string_view>
 #include <vector>
 
 namespace rolegate::config::haproxy
@@ -20,8 +21,15 @@ struct access_rules
 };
 
 // Empty: everybody. Every line is settled; `others` are lines that go by conditions as well and
-// were refused.
-[[nodiscard]] std::vector<network>
-allowed_networks(const access_rules& access, const std::vector<const line*>& others, ledger& book);
+// were refused. `is_proxied`: a PROXY header names the client, whom the rules do not look at.
+[[nodiscard]] std::vector<network> allowed_networks(
+    const access_rules& access,
+    const std::vector<const line*>& others,
+    bool is_proxied,
+    ledger& book
+);
+
+// All of the rules, and the acls that they name.
+void refuse_access(const access_rules& access, std::string_view why, ledger& book);
 
 } // namespace rolegate::config::haproxy

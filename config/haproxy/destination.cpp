@@ -25,13 +25,6 @@ bool is_checked_elsewhere(const server& s)
     return s.check && s.check_place() != host_port{s.host, s.port.value_or(std::uint16_t{0})};
 }
 
-bool same_members(std::vector<host_port> a, std::vector<host_port> b)
-{
-    std::ranges::sort(a, {}, format_address);
-    std::ranges::sort(b, {}, format_address);
-    return a == b;
-}
-
 bool same_options(const cluster_settings& a, const cluster_settings& b)
 {
     return a.default_member == b.default_member && a.member_options == b.member_options;
@@ -43,9 +36,10 @@ bool can_share(const cluster_settings& a, const cluster_settings& b)
     if (!same_options(a, b) || a.tcp.has_value() != b.tcp.has_value())
         return false;
     if (a.tcp)
-        return same_members(a.tcp->members, b.tcp->members) && a.tcp->check == b.tcp->check;
-    return same_members(a.patroni.members, b.patroni.members) && a.patroni.tls == b.patroni.tls &&
-           a.patroni.address_map == b.patroni.address_map;
+        return a.tcp->members == b.tcp->members && // whose order says who is the first
+               a.tcp->check == b.tcp->check;
+    return std::ranges::is_permutation(a.patroni.members, b.patroni.members) && // any may be asked
+           a.patroni.tls == b.patroni.tls && a.patroni.address_map == b.patroni.address_map;
 }
 
 } // namespace
@@ -73,6 +67,14 @@ bool destinations::is_patroni(const proxy& back) const
 }
 
 std::optional<destination> destinations::of(const proxy& back)
+{
+    const auto [at, is_new] = known_.try_emplace(back.number);
+    if (is_new)
+        at->second = find(back);
+    return at->second;
+}
+
+std::optional<destination> destinations::find(const proxy& back)
 {
     if (back.servers.empty())
     {

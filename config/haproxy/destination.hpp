@@ -9,6 +9,7 @@
 #include "config/haproxy/names.hpp"
 #include "config/haproxy/proxy.hpp"
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -41,6 +42,7 @@ public:
     [[nodiscard]] std::optional<destination> of(const proxy& back);
 
 private:
+    [[nodiscard]] std::optional<destination> find(const proxy& back);
     [[nodiscard]] bool is_patroni(const proxy& back) const;
     [[nodiscard]] std::optional<destination> to_patroni(const proxy& back);
     [[nodiscard]] std::optional<destination> to_tcp(const proxy& back);
@@ -49,8 +51,9 @@ private:
     std::vector<cluster_settings>& clusters_;
     ledger& book_;
     names names_;
-    std::set<std::string> apis_; // HOST:PORT
-    std::set<std::string> told_; // see patroni_cluster()
+    std::map<int, std::optional<destination>> known_; // by the number of a section
+    std::set<std::string> apis_;                      // HOST:PORT
+    std::set<std::string> told_;                      // see patroni_cluster()
 };
 
 } // namespace rolegate::config::haproxy

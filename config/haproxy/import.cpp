@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace rolegate::config::haproxy
@@ -41,6 +42,7 @@ public:
                 destinations_.learn(*back);
         for (const proxy& front : fronts_)
             lead(front);
+        drop_strays();
         settle_admin();
         settle_rest();
     }
@@ -89,8 +91,20 @@ private:
                 return nullptr;
             book_.use(s.number);
             made = read_proxy(s, inherited, base_, book_);
+            refuse_rules(*made);
         }
         return made ? &*made : nullptr;
+    }
+
+    // Who may come is said by the section that takes clients; a listen is one itself.
+    void refuse_rules(const proxy& back)
+    {
+        if (back.kind != "listen")
+            refuse_access(
+                back.access,
+                "a backend judges no client: `allow` belongs to the section with `bind`",
+                book_
+            );
     }
 
     // A listen has a backend of its own, unless it names another.
@@ -121,12 +135,39 @@ private:
         destination with_fallback = *to;
         access_rules access = front.access;
         const auto others = take_fallback(front, *back, with_fallback, access);
-        const auto allow = allowed_networks(access, others, book_);
+        const bool is_proxied = std::ranges::any_of(
+            front.binds, [](const bind_line& b) { return b.options.accept_proxy; }
+        );
+        const auto allow = allowed_networks(access, others, is_proxied, book_);
         for (listener_settings& l : listeners_of(front, *back, with_fallback, names_, book_))
         {
             l.allow = allow;
             out_.value.listeners.push_back(std::move(l));
+            tell_of_maxconn(*back);
         }
+    }
+
+    // To be told of each listener that leads there.
+    void tell_of_maxconn(const proxy& back)
+    {
+        const bool is_second = ++led_to_[back.number] == 2;
+        const auto is_limited = [](const server& s) { return s.options.maxconn.has_value(); };
+        if (is_second && std::ranges::any_of(back.servers, is_limited))
+            book_.note(
+                back.number,
+                back.kind + " " + back.name,
+                "the `maxconn` of its servers holds for all who come to it; here for each of the "
+                "listeners that lead there"
+            );
+    }
+
+    // What was looked at, and then nobody was led to.
+    void drop_strays()
+    {
+        std::set<std::string_view> named;
+        for (const listener_settings& l : out_.value.listeners)
+            named.insert(l.cluster);
+        std::erase_if(out_.value.clusters, [&](const auto& c) { return !named.contains(c.name); });
     }
 
     // The rules that remain, refused.
@@ -215,8 +256,17 @@ private:
                 );
             for (const line& l : s.lines)
                 if (!book_.of(l.number))
-                    book_.settle(l.number, verdict::ignored);
+                    settle_rest(s, l);
         }
+    }
+
+    // The first word alone: there may be a password behind it.
+    void settle_rest(const section& s, const line& l)
+    {
+        if (book_.of(s.number) == verdict::used)
+            book_.ignore(l.number, l.words.front(), "nothing that is taken over asks for it");
+        else
+            book_.settle(l.number, verdict::ignored);
     }
 
     const std::vector<section>& sections_;
@@ -227,6 +277,7 @@ private:
     names names_;
     std::vector<proxy> fronts_;
     std::map<std::string, std::optional<proxy>> backs_;
+    std::map<int, int> led_to_; // listeners, by the number of a backend
     bool has_page_ = false;
 };
 

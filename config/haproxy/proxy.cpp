@@ -44,6 +44,7 @@ public:
     proxy done()
     {
         settle_check(to_.check, book_);
+        settle_backend();
         return std::move(to_);
     }
 
@@ -59,7 +60,7 @@ private:
             read_default_server(l, to_.default_server, base_, book_);
         else if (word == "server" || word == "server-template")
         {
-            auto made = read_server(l, to_.default_server, base_, book_);
+            auto made = read_one_server(l);
             if (made)
                 to_.servers.push_back(std::move(*made));
             else
@@ -68,6 +69,14 @@ private:
         else
             return false;
         return true;
+    }
+
+    std::optional<server> read_one_server(const line& l)
+    {
+        if (to_.servers.size() < most_servers)
+            return read_server(l, to_.default_server, base_, book_);
+        book_.refuse(l.number, l.word(1), "more servers than " + std::to_string(most_servers));
+        return std::nullopt;
     }
 
     bool take_setting(const line& l)
@@ -102,20 +111,53 @@ private:
     {
         const std::string& word = l.words.front();
         if (word == "acl")
-            to_.access.acls.push_back(&l);
+            add_rule(l, to_.access.acls);
         else if (word == "tcp-request")
             take_request_rule(l);
-        else if (word == "default_backend" || (word == "use_backend" && l.words.size() == 2))
+        else if (word == "default_backend")
         {
             book_.use(l.number);
-            to_.default_backend = l.word(1);
-            to_.default_backend_number = l.number;
+            default_backend_ = &l;
         }
         else if (word == "use_backend")
-            to_.use_backends.push_back(&l);
+            take_use_backend(l);
         else
             return false;
         return true;
+    }
+
+    // The first that holds, which one without a condition always does.
+    void take_use_backend(const line& l)
+    {
+        if (use_backend_ != nullptr)
+            return book_.ignore(l.number, l.text(), hidden_by(*use_backend_));
+        if (l.words.size() > 2)
+            return add_rule(l, to_.use_backends);
+        book_.use(l.number);
+        use_backend_ = &l;
+    }
+
+    // Wherever it stands, default_backend comes after them all.
+    void settle_backend()
+    {
+        const line* which = use_backend_ != nullptr ? use_backend_ : default_backend_;
+        if (which != nullptr)
+            to_.default_backend = which->word(1);
+        if (which != default_backend_ && default_backend_ != nullptr)
+            book_.note(default_backend_->number, default_backend_->text(), hidden_by(*which));
+    }
+
+    static std::string hidden_by(const line& use_backend)
+    {
+        return "is never reached: line " + std::to_string(use_backend.number) +
+               " has no condition and goes before it";
+    }
+
+    void add_rule(const line& l, std::vector<const line*>& to)
+    {
+        if (to.size() >= most_rules)
+            return refuse(l, "more lines of that kind than " + std::to_string(most_rules));
+        to.push_back(&l);
     }
 
     void take_request_rule(const line& l)
@@ -123,7 +165,7 @@ private:
         const bool accepts = l.word(2) == "accept" && l.words.size() == 3;
         if (l.word(1) == "inspect-delay" || (l.word(1) == "content" && accepts))
             return book_.ignore(l.number, l.text(), "clients' first packets are awaited anyway");
-        to_.access.rules.push_back(&l);
+        add_rule(l, to_.access.rules);
     }
 
     void take_timeout(const line& l, const std::string& name, const std::string& text)
@@ -231,6 +273,8 @@ private:
 
     const base_paths& base_;
     ledger& book_;
+    const line* use_backend_ = nullptr; // without a condition, the first
+    const line* default_backend_ = nullptr;
     proxy to_;
 };
 

@@ -18,6 +18,10 @@
 namespace rolegate::config::haproxy
 {
 
+// More is another file than the one that was meant; bounds what is compared with each other.
+inline constexpr std::size_t most_servers = 1000; // of a section
+inline constexpr std::size_t most_rules = 1000;   // acl, tcp-request, use_backend: of each
+
 struct said_time
 {
     milliseconds value{};
@@ -34,9 +38,8 @@ struct proxy
     // Whom it takes.
     std::vector<bind_line> binds;
     access_rules access;
-    std::vector<const line*> use_backends;
-    std::string default_backend;
-    int default_backend_number = 0;
+    std::vector<const line*> use_backends; // with a condition
+    std::string default_backend;           // or the first use_backend without a condition
     std::optional<std::size_t> maxconn;
 
     // Where it leads.

@@ -228,9 +228,20 @@ std::vector<const line*>
 inherited_lines(const std::vector<section>& all, std::size_t index, ledger& book)
 {
     std::vector<const section*> bases;
+    std::size_t count = 0;
     for (std::size_t i = base_of(all, index, book); i < all.size(); i = base_of(all, i, book))
     {
         book.use(all[i].number);
+        count += all[i].lines.size();
+        if (count > most_inherited)
+        {
+            book.refuse(
+                all[index].number,
+                all[index].kind + " " + all[index].name,
+                "its defaults have more lines than " + std::to_string(most_inherited)
+            );
+            break;
+        }
         bases.push_back(&all[i]);
     }
     std::vector<const line*> out;

@@ -16,6 +16,7 @@ namespace rolegate::config::haproxy
 
 // More is another file than the one that was meant; bounds what inherited lines cost.
 inline constexpr std::size_t most_sections = 1000;
+inline constexpr std::size_t most_inherited = 1000; // lines, of a section
 
 struct line
 {
@@ -48,7 +49,7 @@ struct section
 read_sections(std::string_view text, const variables& environment, ledger& book);
 
 // What holds in the proxy `all[index]` before its own lines: those of its defaults, the farthest
-// first.
+// first. Of more than `most_inherited` the nearest defaults, and the section is refused.
 [[nodiscard]] std::vector<const line*>
 inherited_lines(const std::vector<section>& all, std::size_t index, ledger& book);
 

@@ -12,8 +12,8 @@ namespace rolegate::config::haproxy
 namespace
 {
 
-// Of HAProxy's whole line; variables that contain each other could grow without end.
-constexpr std::size_t longest_word = 16384;
+// Of all its words, each with a space; variables that contain each other could grow without end.
+constexpr std::size_t longest_line = 16384;
 
 bool is_name_start(char c)
 {
@@ -45,8 +45,8 @@ public:
         while (at_ < in_.size() && out_.error.empty())
         {
             step();
-            if (word_.size() > longest_word)
-                out_.error = "a word is longer than 16kB";
+            if (before_ + word_.size() > longest_line)
+                out_.error = "a line is longer than 16kB";
         }
         if (quote_ != '\0' && out_.error.empty())
             out_.error = "a quote is not closed";
@@ -104,7 +104,10 @@ private:
     void end_word()
     {
         if (in_word_)
+        {
+            before_ += word_.size() + 1;
             out_.words.push_back(std::exchange(word_, {}));
+        }
         in_word_ = false;
     }
 
@@ -197,6 +200,7 @@ private:
     const variables& lookup_;
     split_line out_;
     std::string word_;
+    std::size_t before_ = 0; // characters of the words before it
     std::size_t at_ = 0;
     char quote_ = '\0'; // that we are in
     bool in_word_ = false;

@@ -166,30 +166,18 @@ private:
             book_.refuse(check->second.number, "timeout check", "expected a time from 1ms to 1h");
     }
 
-    // Who is the first: in HAProxy by the file, here by name.
+    // Who is the first goes by the file, as in HAProxy, where no `id` says otherwise.
     void tell_of_order()
     {
-        std::vector<std::string> all;
-        std::vector<std::string> backups;
-        for (const host_port& place : tcp_.members)
-        {
-            const std::string name = format_address(place);
-            all.push_back(name);
-            if (out_.options_of(name).backup)
-                backups.push_back(name);
-        }
-        if (back_.balance == balance_algorithm::first && !std::ranges::is_sorted(all))
-            book_.refuse(
-                back_.balance_number, "balance first", "the first is that by name, HOST:PORT"
-            );
-        if (backups.size() < 2)
-            return;
-        if (back_.all_backups_number > 0)
+        if (back_.balance == balance_algorithm::first)
+            for (const server& s : back_.servers)
+                if (s.said.contains("id"))
+                    book_.refuse(s.number, "id", "`balance: first` goes by the order of the lines");
+        if (back_.all_backups_number > 0 &&
+            std::ranges::count_if(options_, &member_settings::backup) > 1)
             book_.refuse(
                 back_.all_backups_number, "allbackups", "of several backups the first one is used"
             );
-        else if (!std::ranges::is_sorted(backups))
-            book_.note(back_.number, "backup", "of several the first by name is used, HOST:PORT");
     }
 
     const proxy& back_;

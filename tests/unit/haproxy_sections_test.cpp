@@ -153,7 +153,9 @@ TEST_CASE("who may come")
           " tcp-request content reject if { src 1.1.1.1 }\n",
           " tcp-request connection track-sc0 src\n",
           " acl x src 10.0.0.1/8\n"
-          " tcp-request connection reject if !x\n"})
+          " tcp-request connection reject if !x\n",
+          // Of one name with another fetch: either will do.
+          " acl x src 10.0.0.0/8\n acl x dst_port 1\n tcp-request connection reject if !x\n"})
         CHECK_MESSAGE(allowed_by(rules) == "refused", rules);
 }
 

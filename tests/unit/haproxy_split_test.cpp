@@ -77,6 +77,16 @@ TEST_CASE("H-101 backslashes mean something outside of quotes and in double ones
     CHECK(words_of("a\"b c\"'d e'f \"\"") == words{"ab cd ef", ""});
 }
 
+TEST_CASE("a line is no longer than 16 kB, however many words it has")
+{
+    std::string line;
+    for (int i = 0; i < 8191; ++i)
+        line += "a ";
+    CHECK(words_of(line + "a").size() == 8192);
+    CHECK(error_of(line + "abc") == "a line is longer than 16kB");
+    CHECK(error_of(std::string(16385, 'a')) == "a line is longer than 16kB");
+}
+
 TEST_CASE("H-102 variables count in double quotes only")
 {
     CHECK(
