@@ -86,7 +86,7 @@ topology redemanded(topology t, const std::vector<demand>& before, const std::ve
 {
     for (std::size_t i = 0; i < std::min(before.size(), after.size()); ++i)
     {
-        if (before[i] == after[i])
+        if (before[i].wants == after[i].wants)
             continue;
         for (auto& m : t.members)
             if (i < m.lag_watches.size())

@@ -142,6 +142,13 @@ bool same_member(const member& a, const member& b) noexcept
            std::ranges::equal(a.grants, b.grants, same_grant);
 }
 
+// Another listener in a seat is news though the verdicts are the same. Before its first decision a
+// belief names none, and to name them is no news.
+bool same_listeners(const topology& a, const topology& b) noexcept
+{
+    return a.listeners.empty() || b.listeners.empty() || a.listeners == b.listeners;
+}
+
 } // namespace
 
 bool same_belief(const topology& a, const topology& b) noexcept
@@ -152,7 +159,7 @@ bool same_belief(const topology& a, const topology& b) noexcept
            a.standby_cluster == b.standby_cluster && a.switchover == b.switchover &&
            a.end_when_stale == b.end_when_stale && a.highest_timeline == b.highest_timeline &&
            a.system_identifier == b.system_identifier && a.stale_after == b.stale_after &&
-           a.confirmed.has_value() == b.confirmed.has_value() &&
+           a.confirmed.has_value() == b.confirmed.has_value() && same_listeners(a, b) &&
            std::ranges::equal(a.members, b.members, same_member);
 }
 
@@ -296,6 +303,8 @@ std::string cause_of_change(const topology& before, const topology& after)
         append(
             text, "a view is too old after " + std::to_string(after.stale_after.count()) + " ms"
         );
+    if (text.empty() && !same_listeners(before, after))
+        return "the listeners are other ones";
     return text.empty() ? "another reason for the same verdicts" : text;
 }
 

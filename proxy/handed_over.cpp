@@ -108,10 +108,14 @@ standing_orders orders_from(const json::object& o)
     return orders;
 }
 
+// Names and reasons come from outside, and are written as the bytes they are: one that is not UTF-8
+// must not take everything else with it.
 std::optional<json::object> object_in(std::string_view text)
 {
+    json::parse_options as_written;
+    as_written.allow_invalid_utf8 = true;
     boost::system::error_code broken;
-    auto value = json::parse({text.data(), text.size()}, broken);
+    auto value = json::parse({text.data(), text.size()}, broken, {}, as_written);
     if (broken || !value.is_object())
         return std::nullopt;
     return std::move(value.as_object());

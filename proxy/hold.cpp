@@ -39,7 +39,7 @@ bool hold::room::is_full(std::string_view member, std::optional<std::size_t> max
     const auto there = on(member);
     const bool full = (maxconn && there.sessions >= *maxconn) ||
                       there.connecting >= max_connects_per_member ||
-                      door_.waiting_.is_behind(step_.visitor, member);
+                      door_.waiting_.is_behind(step_.visitor, {step_.cluster, member});
     step_.somebody_full |= full;
     return full;
 }
@@ -53,7 +53,7 @@ bool hold::room::may_wait_for(std::string_view member, std::size_t most) const
 {
     if (!step_.waited_for.empty() && step_.waited_for != member)
         return false;
-    return most == 0 || door_.waiting_.waiting_for(member) < most;
+    return most == 0 || door_.waiting_.waiting_for({step_.cluster, member}) < most;
 }
 
 void hold::room::wait_for(std::string_view member) const
@@ -138,7 +138,7 @@ void hold::take_places(visit& v, std::string_view member, step& s)
     ++m->second.connecting;
     ++sessions_;
     forget_waiting(v, s);
-    s.wake(waiting_.first_for(member)); // there may be another place
+    s.wake(waiting_.first_for({s.cluster, member})); // there may be another place
     v.member_ = m;
     v.where_ = visit::where::connecting;
 }
@@ -149,7 +149,7 @@ bool hold::free_places(visit& v, step& s) noexcept
     using where = visit::where;
     if (v.where_ != where::connecting && v.where_ != where::connected)
         return false;
-    s.wake(waiting_.first_for(v.member_->first.second));
+    s.wake(waiting_.first_for(v.member_->first));
     auto& p = v.member_->second;
     p.connecting -= v.where_ == where::connecting ? 1U : 0U;
     if (--p.sessions == 0)
@@ -201,7 +201,8 @@ hold::turn hold::visit::enter(const choose_function& choose, std::size_t cluster
     std::optional<waiting_line::waiter> moved_up;
     if (where_ == where::waiting)
     {
-        s.waited_for = door_->waiting_.aside_for(ticket_);
+        const auto aside = door_->waiting_.aside_for(ticket_);
+        s.waited_for = aside.first == cluster ? aside.second : std::string_view();
         moved_up = door_->waiting_.join({ticket_, worker_});
     }
     const auto answer = door_->try_enter(*this, choose, s);
@@ -217,7 +218,7 @@ hold::turn hold::visit::enter(const choose_function& choose, std::size_t cluster
         where_ = where::waiting;
     }
     if (!s.aside_for.empty())
-        door_->waiting_.stand_aside(ticket_, s.aside_for);
+        door_->waiting_.stand_aside(ticket_, {s.cluster, s.aside_for});
     // The wake that brought it here was for a place on the member that it wanted before.
     const bool passes_on = moved_up && door_->waiting_.is_first_aside(moved_up->number);
     if (passes_on)
@@ -235,7 +236,7 @@ void hold::visit::connected()
     where_ = where::connected;
     --member_->second.connecting;
     step s;
-    s.wake(door_->waiting_.first_for(member_->first.second));
+    s.wake(door_->waiting_.first_for(member_->first));
     door_->wake(std::move(held_lock), s);
 }
 

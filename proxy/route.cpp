@@ -17,15 +17,10 @@ bool is_open(destination to, const health::member& m) noexcept
 }
 
 // HOST:PORT, an IPv6 HOST in brackets.
-bool is_name_of(const config::host_port& place, std::string_view name)
+std::string name_of(const config::host_port& place)
 {
-    const auto colon = name.rfind(':');
-    if (colon == std::string_view::npos || name.substr(colon + 1) != std::to_string(place.port))
-        return false;
-    auto host = name.substr(0, colon);
-    if (host.starts_with('[') && host.ends_with(']'))
-        host = host.substr(1, host.size() - 2);
-    return host == place.host;
+    const bool is_ipv6 = place.host.find(':') != std::string::npos;
+    return (is_ipv6 ? "[" + place.host + "]" : place.host) + ":" + std::to_string(place.port);
 }
 
 } // namespace
@@ -66,15 +61,20 @@ bool has_stand_in(destination to, const health::topology& t, std::string_view me
            relieved_member(to, t);
 }
 
-std::size_t listed_place(const config::cluster_settings& cluster, std::string_view member) noexcept
+listed_places::listed_places(const config::cluster_settings& cluster)
 {
     static const std::vector<config::host_port> nobody;
     const auto& list = cluster.tcp        ? cluster.tcp->members
                        : cluster.postgres ? cluster.postgres->members
                                           : nobody;
-    const auto found =
-        std::ranges::find_if(list, [member](const auto& p) { return is_name_of(p, member); });
-    return static_cast<std::size_t>(found - list.begin());
+    for (const auto& place : list)
+        by_name_.try_emplace(name_of(place), by_name_.size());
+}
+
+std::size_t listed_places::of(std::string_view member) const noexcept
+{
+    const auto found = by_name_.find(member);
+    return found == by_name_.end() ? by_name_.size() : found->second;
 }
 
 void find_eligible(
@@ -82,6 +82,7 @@ void find_eligible(
     const health::topology& t,
     health::time_point now,
     const config::cluster_settings& cluster,
+    const listed_places& places,
     std::vector<const health::member*>& out
 )
 {
@@ -90,7 +91,7 @@ void find_eligible(
         return;
     const health::member* first_backup = nullptr;
     const auto comes_before = [&](const health::member& a, const health::member& b)
-    { return out.empty() && listed_place(cluster, a.name) < listed_place(cluster, b.name); };
+    { return out.empty() && places.of(a.name) < places.of(b.name); };
     for (const auto& m : t.members)
     {
         if (!is_open(to, m))

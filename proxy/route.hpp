@@ -7,6 +7,9 @@
 #include "config/settings.hpp"
 #include "health/topology.hpp"
 
+#include <cstddef>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,10 +45,18 @@ relieved_member(destination to, const health::topology& t) noexcept;
 [[nodiscard]] bool
 has_stand_in(destination to, const health::topology& t, std::string_view member) noexcept;
 
-// Its place in the cluster's list of members, by which some of them come before others; those that
-// are not on it share the place behind its end. Patroni's members are discovered: none is listed.
-[[nodiscard]] std::size_t
-listed_place(const config::cluster_settings& cluster, std::string_view member) noexcept;
+// Places in the cluster's list of members, by which some of them come before others; those that are
+// not on it share the place behind its end. Patroni's members are discovered: none is listed.
+class listed_places
+{
+public:
+    explicit listed_places(const config::cluster_settings& cluster);
+
+    [[nodiscard]] std::size_t of(std::string_view member) const noexcept;
+
+private:
+    std::map<std::string, std::size_t, std::less<>> by_name_;
+};
 
 // The members that a new session may go to, in the order of their names: those that are open; of
 // those with `backup` the first, as they are listed or by name, and only while no other is open.
@@ -55,6 +66,7 @@ void find_eligible(
     const health::topology& t,
     health::time_point now,
     const config::cluster_settings& cluster,
+    const listed_places& places,
     std::vector<const health::member*>& out
 );
 

@@ -2,6 +2,9 @@
 #include "proxy/seating.hpp"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
+#include <utility>
 
 namespace rolegate::proxy
 {
@@ -24,7 +27,10 @@ seat_ptr seating::take(const demand& d)
     {
         auto taken = p->taken.lock();
         if (taken && p->what == d && !(sparse && free != places_.end()))
+        {
+            p->last = ++takes_;
             return taken;
+        }
         if (!taken && free == places_.end())
             free = p;
     }
@@ -32,15 +38,27 @@ seat_ptr seating::take(const demand& d)
         free = places_.emplace(free);
     const auto index = static_cast<std::size_t>(free - places_.begin());
     const auto made = std::make_shared<const seat>(seat{cluster_, index});
-    *free = {d, made};
+    *free = {d, made, ++takes_};
     return made;
 }
 
 std::vector<seating::demand> seating::demands() const
 {
+    const auto rank = [](const place& p) { return std::pair(!p.taken.expired(), p.last); };
     std::vector<demand> all;
+    std::map<std::string_view, const place*> present; // by listener
     for (const auto& p : places_)
+    {
+        auto& best = present[p.what.listener];
+        if (!best || rank(*best) < rank(p))
+            best = &p;
+    }
+    for (const auto& p : places_)
+    {
         all.push_back(p.what);
+        if (present.at(p.what.listener) != &p)
+            all.back().listener.clear();
+    }
     return all;
 }
 

@@ -8,6 +8,7 @@
 #include "config/demand_settings.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,7 +45,9 @@ public:
     // Nothing is demanded any more where nobody sits. True: then demands() are other ones.
     bool tidy();
 
-    // By index. Where nobody sits, what was there last, or after tidy() one without a listener.
+    // By index. Where nobody sits, what was there last, or after tidy() one without a listener. Of
+    // those of one listener only the one that was taken last, and is not free, has its name: what
+    // former sessions are judged by is not what the listener does now.
     [[nodiscard]] std::vector<demand> demands() const;
 
     [[nodiscard]] bool empty() const noexcept;
@@ -54,10 +57,12 @@ private:
     {
         demand what;
         std::weak_ptr<const seat> taken;
+        std::uint64_t last = 0; // take() that gave it out
     };
 
     std::size_t cluster_;
     std::vector<place> places_;
+    std::uint64_t takes_ = 0;
 };
 
 } // namespace rolegate::proxy

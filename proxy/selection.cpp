@@ -27,7 +27,7 @@ selection::selection(
     const config::cluster_settings& cluster,
     const selection* before
 )
-    : to_(to), how_(how), cluster_(cluster), slowstart_(to, cluster),
+    : to_(to), how_(how), cluster_(cluster), listed_(cluster), slowstart_(to, cluster),
       balance_(how, std::random_device()()), failed_(failed_for)
 {
     if (!before)
@@ -48,7 +48,7 @@ std::string_view selection::choose(
 )
 {
     const std::lock_guard lock(mutex_);
-    find_eligible(to_, t, now, cluster_, eligible_);
+    find_eligible(to_, t, now, cluster_, listed_, eligible_);
     const bool prefers = std::ranges::any_of(
         eligible_, [this](const auto* m) { return grant_for(to_, *m).preferred; }
     );
@@ -94,8 +94,7 @@ void selection::gather(const hold::room& room, time_point now, const asker& who,
     }
     if (how_ != config::balance_algorithm::first)
         return;
-    const auto rank = [this](const candidate& c)
-    { return std::pair(listed_place(cluster_, c.name), c.name); };
+    const auto rank = [this](const candidate& c) { return std::pair(listed_.of(c.name), c.name); };
     std::ranges::sort(candidates_, {}, rank);
 }
 
@@ -112,7 +111,7 @@ selection::session_counts selection::surplus_members(
     const std::lock_guard lock(mutex_);
     if (now - moved_ > away_for)
         away_ = 0;
-    find_eligible(to_, t, now, cluster_, eligible_);
+    find_eligible(to_, t, now, cluster_, listed_, eligible_);
     const bool prefers = std::ranges::any_of(
         eligible_, [this](const auto* m) { return grant_for(to_, *m).preferred; }
     );
@@ -159,7 +158,7 @@ std::map<std::string, member_share>
 selection::shares(const health::topology& t, time_point now) const
 {
     std::vector<const health::member*> eligible;
-    find_eligible(to_, t, now, cluster_, eligible);
+    find_eligible(to_, t, now, cluster_, listed_, eligible);
     const std::lock_guard lock(mutex_);
     std::map<std::string, member_share> all;
     for (const auto& name : open_members(to_, t, now))

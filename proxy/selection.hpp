@@ -45,6 +45,9 @@ public:
         const selection* before = nullptr
     );
 
+    // The places in the list of `cluster`, as it was when this was made.
+    [[nodiscard]] const listed_places& listed() const noexcept { return listed_; }
+
     // What is believed from now on; before any worker acts on it.
     void adopt(const health::topology& t, time_point now);
 
@@ -85,7 +88,8 @@ private:
     const destination to_;
     const config::balance_algorithm how_;
     const config::cluster_settings& cluster_;
-    mutable std::mutex mutex_; // of everything below; never held while a door is entered
+    const listed_places listed_; // of `cluster_`, to be looked up under the lock
+    mutable std::mutex mutex_;   // of everything below; never held while a door is entered
     slowstart slowstart_;
     balance balance_;
     recent failed_;                               // members, in scope 0

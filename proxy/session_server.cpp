@@ -177,7 +177,8 @@ bool session::has_untried_member(time_point now) const
 {
     const auto t = worker_.believed(listener_->cluster);
     std::vector<const health::member*> eligible;
-    find_eligible(listener_->to, *t, now, listener_->cluster_settings, eligible);
+    const auto& l = *listener_;
+    find_eligible(l.to, *t, now, l.cluster_settings, l.members.listed(), eligible);
     const auto was_tried = [&](const health::member* m)
     {
         return m->name == member_ ||

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "proxy/settings_wait.hpp"
 
+#include <utility>
+
 namespace rolegate::proxy
 {
 
@@ -10,9 +12,8 @@ settings_wait::news settings_wait::look(
 {
     if (!since)
     {
-        const bool was_told = told_.has_value();
         told_.reset();
-        return was_told ? news::over : news::none;
+        return std::exchange(open_, false) ? news::over : news::none;
     }
     // Others have come in their place, and have a time of their own.
     if (*since != since_)
@@ -21,6 +22,7 @@ settings_wait::news settings_wait::look(
     if (now - since_ <= usual || (told_ && now - *told_ < every))
         return news::none;
     told_ = now;
+    open_ = true;
     return news::waits;
 }
 

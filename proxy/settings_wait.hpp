@@ -22,7 +22,7 @@ public:
     {
         none,
         waits,
-        over, // of what was told: they hold now
+        over, // what was told of waits no more: they hold now, or what came in their place
     };
 
     // `since`: when those that wait were taken in; unset: none do. `usual`: that is no news.
@@ -32,11 +32,12 @@ public:
         health::time_point now
     );
 
-    // When those that were told of last were taken in.
+    // When those that wait, or waited last, were taken in.
     [[nodiscard]] health::time_point since() const noexcept { return since_; }
 
 private:
     std::optional<health::time_point> told_; // last; unset: not of these
+    bool open_ = false;                      // it was told of some, and not that it is over
     health::time_point since_{};
 };
 

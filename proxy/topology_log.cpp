@@ -111,11 +111,15 @@ void tell_primary(
     }
 }
 
-// It is, or becomes, the primary: not for those who read from replicas, and nothing is wrong.
-bool left_for_writes(const health::grant& now)
+// It is, or becomes, the primary: not for those who read from replicas, and nothing is wrong. One
+// that only says so itself, without the lock, may have been promoted by hand.
+bool left_for_writes(const topology& t, const member_turn& m)
 {
-    constexpr std::string_view rules[] = {"is-primary", "holds-lock", "fallback-over"};
-    return std::ranges::find(rules, now.rule) != std::end(rules);
+    constexpr std::string_view rules[] = {"holds-lock", "fallback-over"};
+    if (std::string_view(m.now.rule) != "is-primary")
+        return std::ranges::find(rules, m.now.rule) != std::end(rules);
+    const auto* writer = t.primary();
+    return m.member == t.lock.holder || (writer && m.member == writer->name);
 }
 
 void tell_up(const topology& t, const member_turn& m)
@@ -130,7 +134,7 @@ void tell_up(const topology& t, const member_turn& m)
 
 void tell_down(const topology& t, const member_turn& m)
 {
-    const bool is_news = !left_for_writes(m.now);
+    const bool is_news = !left_for_writes(t, m);
     log::line(is_news ? log_level::warning : log_level::info, "member_down")
         .add("cluster", t.cluster)
         .add("listener", m.listener)

@@ -11,14 +11,14 @@ std::optional<waiting_line::waiter> waiting_line::join(waiter w)
     return moved_up;
 }
 
-void waiting_line::stand_aside(ticket number, std::string_view member)
+void waiting_line::stand_aside(ticket number, member_key member)
 {
     const auto found = line_.find(number);
     if (found == line_.end())
         return;
     auto m = by_member_.find(member);
     if (m == by_member_.end())
-        m = by_member_.try_emplace(std::string(member)).first;
+        m = by_member_.try_emplace({member.first, std::string(member.second)}).first;
     aside_.emplace(number, m);
     m->second.insert(line_.extract(found));
 }
@@ -56,7 +56,7 @@ std::optional<waiting_line::waiter> waiting_line::first() const
     return waiter{line_.begin()->first, line_.begin()->second};
 }
 
-std::optional<waiting_line::waiter> waiting_line::first_for(std::string_view member) const
+std::optional<waiting_line::waiter> waiting_line::first_for(member_key member) const
 {
     const auto m = by_member_.find(member);
     if (m == by_member_.end())
@@ -69,16 +69,16 @@ bool waiting_line::is_behind(ticket number) const
     return !line_.empty() && line_.begin()->first < number;
 }
 
-bool waiting_line::is_behind(ticket number, std::string_view member) const
+bool waiting_line::is_behind(ticket number, member_key member) const
 {
     const auto before = first_for(member);
     return before && before->number < number;
 }
 
-std::string_view waiting_line::aside_for(ticket number) const
+waiting_line::member_key waiting_line::aside_for(ticket number) const
 {
     const auto found = aside_.find(number);
-    return found == aside_.end() ? std::string_view() : found->second->first;
+    return found == aside_.end() ? member_key() : member_key(found->second->first);
 }
 
 bool waiting_line::is_first_aside(ticket number) const
@@ -87,7 +87,7 @@ bool waiting_line::is_first_aside(ticket number) const
     return found != aside_.end() && found->second->second.begin()->first == number;
 }
 
-std::size_t waiting_line::waiting_for(std::string_view member) const
+std::size_t waiting_line::waiting_for(member_key member) const
 {
     const auto m = by_member_.find(member);
     return m == by_member_.end() ? 0 : m->second.size();

@@ -80,13 +80,15 @@ void route(benchmark::State& state)
         t.replica(name_of(n));
     const auto topology = t.build();
     const config::cluster_settings cluster;
+    const proxy::listed_places listed(cluster);
+    const auto now = *topology.confirmed;
     std::vector<const health::member*> eligible;
     std::vector<proxy::candidate> candidates;
     proxy::balance balance(config::balance_algorithm::roundrobin, 1);
     balance.adopt(topology);
     for (auto _ : state)
     {
-        proxy::find_eligible(support::read_port, topology, *topology.confirmed, cluster, eligible);
+        proxy::find_eligible(support::read_port, topology, now, cluster, listed, eligible);
         candidates.clear();
         for (const auto* m : eligible)
             candidates.push_back({m->name, proxy::weight_scale});

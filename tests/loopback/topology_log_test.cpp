@@ -116,6 +116,28 @@ TEST_SUITE("proxy/topology_log")
         }
     }
 
+    TEST_CASE("a replica that says it is the primary without the lock is trouble")
+    {
+        const auto before = finished(topology_builder().primary("a").replica("b"));
+        auto after = finished(topology_builder().primary("a").add(
+            "b", member_role::primary, health::admission::closed, health::admission::closed
+        ));
+        after.members[1].grants[1].rule = "is-primary";
+        const std::string told = "event=member_down cluster=main listener=read member=b "
+                                 "verdict=closed rule=is-primary ";
+        {
+            const captured_log log;
+            proxy::tell_change(before, after, {}, now);
+            CHECK(log.count(" warning " + told) == 1);
+        }
+        // The lock is its own, though nobody may write to it yet.
+        after.members[0].write.verdict = health::admission::closed;
+        after.lock.holder = "b";
+        const captured_log log;
+        proxy::tell_change(before, after, {}, now);
+        CHECK(log.count(" info " + told) == 1);
+    }
+
     TEST_CASE("what changes nothing for anybody is one line")
     {
         const auto same = finished(topology_builder().primary("a").replica("b"));

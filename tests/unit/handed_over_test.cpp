@@ -51,6 +51,30 @@ TEST_SUITE("what a process leaves to its successor")
         CHECK(to_json(orders).find('\n') == std::string::npos);
     }
 
+    TEST_CASE("a name or a reason that is not UTF-8 arrives as it was, and all the others with it")
+    {
+        const auto at = std::chrono::system_clock::from_time_t(1790000000);
+        handed_over h;
+        h.history = some_history(1);
+        h.history.changes[0].to = "pg\xff";
+        h.history.changes[0].steps[0].detail = "said by \xc3";
+        h.history.holders["main"] = "\xff\xfe";
+        h.orders.set_member("main", "pg-1", {rolegate::health::operator_state::drain, {"dba", at}});
+        CHECK(handed_over_from(to_json(h)) == h);
+
+        // Nor does a history that is not understood take the orders with it.
+        const auto odd = handed_over_from(
+            R"({"orders":{"paused":{"write":{}}},"history":{"version":1,"changes":7}})"
+        );
+        REQUIRE(odd);
+        CHECK(odd->orders.paused.contains("write"));
+
+        h.orders.set_member(
+            "main", "pg\xff", {rolegate::health::operator_state::maint, {"\xe4", at}}
+        );
+        CHECK(standing_orders_from(to_json(h.orders)) == h.orders);
+    }
+
     TEST_CASE("another version knows less, or more")
     {
         CHECK(handed_over_from("{}") == handed_over{});

@@ -176,6 +176,7 @@ TEST_CASE("a watch over lag goes on for the demand it was for")
     before[0].listener = "r1";
     before[1].listener = "r2";
     auto after = before;
+    after[0].listener.clear(); // only former sessions are judged by it now
     after[1].wants.lag_dwell = 1s;
     auto t = followed();
     t.members[0].lag_watches = {{true, now}, {true, now}};

@@ -30,7 +30,7 @@ std::string where(
 )
 {
     std::vector<const rolegate::health::member*> found;
-    find_eligible(to, t, now, cluster, found);
+    find_eligible(to, t, now, cluster, listed_places(cluster), found);
     std::string names;
     for (const auto* m : found)
         names += (names.empty() ? "" : " ") + m->name;
@@ -101,21 +101,22 @@ TEST_CASE("members have the places of the configured list, the others come behin
 {
     cluster_settings etcd;
     etcd.tcp.emplace().members = {{"z", 1}, {"10.0.0.1", 5432}, {"::1", 5432}, {"z", 11}};
-    CHECK(listed_place(etcd, "z:1") == 0);
-    CHECK(listed_place(etcd, "10.0.0.1:5432") == 1);
-    CHECK(listed_place(etcd, "[::1]:5432") == 2);
-    CHECK(listed_place(etcd, "z:11") == 3);
+    const listed_places in_etcd(etcd);
+    CHECK(in_etcd.of("z:1") == 0);
+    CHECK(in_etcd.of("10.0.0.1:5432") == 1);
+    CHECK(in_etcd.of("[::1]:5432") == 2);
+    CHECK(in_etcd.of("z:11") == 3);
     for (const char* other : {"", "z", "z:", ":1", "z:111", "10.0.0.1:543", "pg-1", "zz:1"})
     {
         CAPTURE(other);
-        CHECK(listed_place(etcd, other) == 4);
+        CHECK(in_etcd.of(other) == 4);
     }
     cluster_settings plain;
     plain.postgres.emplace().members = {{"b", 1}, {"a", 1}};
-    CHECK(listed_place(plain, "b:1") < listed_place(plain, "a:1"));
+    CHECK(listed_places(plain).of("b:1") < listed_places(plain).of("a:1"));
     cluster_settings patroni;
     patroni.patroni.members = {{"b", 1}};
-    CHECK(listed_place(patroni, "b:1") == listed_place(patroni, "a"));
+    CHECK(listed_places(patroni).of("b:1") == listed_places(patroni).of("a"));
 }
 
 TEST_CASE("the first backup is that which is listed first")

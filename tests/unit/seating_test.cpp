@@ -17,6 +17,12 @@ seating::demand wants(const std::string& listener, listener_role role)
     return d;
 }
 
+seating::demand nameless(seating::demand d)
+{
+    d.listener.clear();
+    return d;
+}
+
 const auto writing = wants("write", listener_role::primary);
 const auto reading = wants("read", listener_role::replica);
 const auto any = wants("read", listener_role::any);
@@ -46,13 +52,33 @@ TEST_CASE("a seat stays what it is while anybody refers to it, then it is the ne
     a = s.take(any);
     CHECK(a->index == 2);
     CHECK(old->index == 0);
-    CHECK(s.demands() == std::vector{writing, reading, any});
+    // It is judged as before, but that is not the listener any more.
+    CHECK(s.demands() == std::vector{writing, nameless(reading), any});
 
     a.reset();
     auto c = s.take(writing);
     CHECK(c == old);
     CHECK(s.take(any)->index == 2);
     CHECK(s.demands().size() == 3);
+}
+
+TEST_CASE("a listener's name stands once, where the seat is that was taken last")
+{
+    seating s(0);
+    const auto session = s.take(reading);
+    auto next = s.take(any);
+    CHECK(s.demands() == std::vector{nameless(reading), any});
+
+    // Back to what it was.
+    CHECK(s.take(reading) == session);
+    CHECK(s.demands() == std::vector{reading, nameless(any)});
+
+    // Forward again, and the configuration is refused.
+    next = s.take(any);
+    next.reset();
+    CHECK(s.demands() == std::vector{reading, nameless(any)});
+    CHECK(s.tidy());
+    CHECK(s.demands() == std::vector{reading});
 }
 
 TEST_CASE("nothing grows with the number of demands that have come and gone")

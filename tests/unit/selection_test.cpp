@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <list>
+#include <utility>
 
 using namespace rolegate::proxy;
 using rolegate::config::balance_algorithm;
@@ -23,8 +24,12 @@ namespace
 // A read listener and three replicas, "a", "b" and "c".
 struct world
 {
-    explicit world(balance_algorithm algorithm = balance_algorithm::roundrobin)
-        : members(read_port, algorithm, cluster), door({100, {}}, [](std::size_t, ticket) {})
+    explicit world(
+        balance_algorithm algorithm = balance_algorithm::roundrobin,
+        rolegate::config::cluster_settings settings = {}
+    )
+        : cluster(std::move(settings)), members(read_port, algorithm, cluster),
+          door({100, {}}, [](std::size_t, ticket) {})
     {
         now = *believed.confirmed;
         for (auto& m : believed.members)
@@ -130,11 +135,12 @@ TEST_CASE("first fills one member after the other")
 
 TEST_CASE("first goes by the configured list, and behind it by name")
 {
-    world w(balance_algorithm::first);
+    rolegate::config::cluster_settings listed;
+    listed.tcp.emplace().members = {{"b", 1}, {"gone", 1}, {"a", 1}};
+    world w(balance_algorithm::first, listed);
     w.believed = topology_builder().replica("a:1").replica("b:1").replica("c").replica("d").build();
     w.believed.generation = 2;
     w.members.adopt(w.believed, w.now);
-    w.cluster.tcp.emplace().members = {{"b", 1}, {"gone", 1}, {"a", 1}};
     w.cluster.default_member.maxconn = 1;
     CHECK(w.enter_few(4) == "b:1a:1cd");
     w.visits.pop_front();

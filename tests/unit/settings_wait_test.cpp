@@ -48,9 +48,12 @@ TEST_CASE("settings that come in place of those that wait have a time of their o
     CHECK(w.look(later, usual, later) == news::none);
     CHECK(w.look(later, usual, later + 6s) == news::waits);
     CHECK(w.since() == later);
-    // Of those that were replaced nobody is told that they hold.
+    // Whoever was told of the first must learn that nothing waits any more, however short the last
+    // ones' wait was: they were what mended it.
     CHECK(w.look(start + 20s, usual, start + 20s) == news::none);
-    CHECK(w.look({}, usual, start + 21s) == news::none);
+    CHECK(w.look({}, usual, start + 21s) == news::over);
+    CHECK(w.since() == start + 20s);
+    CHECK(w.look({}, usual, start + 22s) == news::none);
 }
 
 TEST_SUITE_END();

@@ -147,6 +147,22 @@ TEST_CASE("what people route by or are told makes another belief; ages, lag and 
     }
 }
 
+TEST_CASE("another listener in a seat makes another belief, the first names do not")
+{
+    auto before = three();
+    before.listeners = {"write", "read"};
+    auto after = before;
+    CHECK(same_belief(before, after));
+
+    after.listeners[1] = "report";
+    CHECK_FALSE(same_belief(before, after));
+    CHECK(cause_of_change(before, after) == "the listeners are other ones");
+    after.listeners.pop_back();
+    CHECK_FALSE(same_belief(before, after));
+    CHECK(same_belief(three(), after));
+    CHECK(same_belief(after, three()));
+}
+
 TEST_CASE("rules are compared as words, wherever they are stored")
 {
     static const std::string elsewhere = "test";
