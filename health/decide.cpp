@@ -88,6 +88,14 @@ member base_of(const scene& s, const member* before, const listed_member* listed
         if (w->timeline)
             m.timeline = w->timeline;
     }
+    else if (s.listing && !listed)
+    {
+        // Nobody speaks for it: a dead host was a primary, and two are not two primaries.
+        m.role = member_role::unknown;
+        m.state = member_state::unknown;
+        m.state_text.clear();
+        m.timeline.reset();
+    }
     take_sources(s, m);
     if (s.rules.checks_members)
         take_check(m, s.seen.checks);

@@ -248,6 +248,16 @@ void append_fact_changes(std::string& text, const member& was, const member& is)
         );
 }
 
+std::string what_it_is(const member& m)
+{
+    if (m.role == member_role::unknown && m.state == member_state::unknown)
+        return " is not heard of any more";
+    return (m.role == member_role::unknown ? " has an unknown role, is "
+                                           : " is a " + std::string(to_string(m.role)) + ", ") +
+           to_string(m.state) + ", timeline " +
+           (m.timeline ? std::to_string(*m.timeline) : "unknown");
+}
+
 void append_member_change(
     std::string& text,
     const std::vector<std::string>& listeners,
@@ -261,11 +271,7 @@ void append_member_change(
     if (was)
         append_fact_changes(text, *was, is);
     if (!was || was->role != is.role || was->state != is.state || was->timeline != is.timeline)
-        append(
-            text,
-            is.name + " is a " + to_string(is.role) + ", " + to_string(is.state) + ", timeline " +
-                (is.timeline ? std::to_string(*is.timeline) : "unknown")
-        );
+        append(text, is.name + what_it_is(is));
     if (was && was->listed != is.listed)
         append(text, is.name + (is.listed ? " is listed again" : " is no longer listed"));
     if (was && (was->host != is.host || was->port != is.port || was->address != is.address))

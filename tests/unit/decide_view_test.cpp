@@ -62,6 +62,22 @@ TEST_CASE("when the DCS is out for all, what members say of themselves confirms 
     CHECK_FALSE(unseen.believed.confirmed);
 }
 
+TEST_CASE("a member that is neither listed nor heard is nothing any more")
+{
+    story s;
+    s.settle();
+    REQUIRE(s.believed.find("a")->role == role::primary);
+
+    s.after(20s).leave("a").silent("a").lock("b").says("b", primary(2)).decide();
+
+    const auto* a = s.believed.find("a");
+    REQUIRE(a);
+    CHECK(a->role == role::unknown);
+    CHECK(a->state == state::unknown);
+    CHECK(!a->timeline);
+    CHECK(s.believed.cause.find("a is not heard of any more") != std::string::npos);
+}
+
 TEST_CASE("a listing confirms the view, and so does the primary that claims the lock")
 {
     story s;
@@ -307,7 +323,8 @@ TEST_CASE("the cause of a change says what happened, the lock first")
          "running, timeline 2"},
         {"a replica is gone",
          [](story& s) { s.silent("b").leave("b").lock("a"); },
-         "b keep for reads: is no longer a member; b is no longer listed"},
+         "b keep for reads: is no longer a member; b is not heard of any more; b is no longer "
+         "listed"},
         {"pause",
          [](story& s)
          {
