@@ -355,6 +355,9 @@ std::string status_table(const std::string& json_text)
     for (const auto& entry : object_at(status, "clusters"))
         out += cluster_line(entry) + member_table(entry.value()) + "\n";
     out += listener_table(status);
+    if (const auto& config = at(status, "config"); at(config, "reload_ok") == false)
+        out += "\nthe last reload was REFUSED, the settings of before hold: " +
+               text_at(config, "error") + "\n";
     if (is_true(at(status, "shutting_down")))
         out += "\nshutting down\n";
     return out;

@@ -202,7 +202,7 @@ TEST_SUITE("session: a server that says nothing")
         fake_postgres hung(silent());
         fake_postgres primary;
         auto settings = quick_listener(listener_role::replica);
-        settings.timeouts.connect = scaled(300ms);
+        settings.timeouts.connect = scaled(1s); // less says nothing of the member
         settings.timeouts.handshake = scaled(2 * patience);
         proxy_fixture proxy(settings);
         believed a{"a", hung.port()};

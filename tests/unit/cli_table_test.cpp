@@ -437,6 +437,18 @@ TEST_CASE("durations")
         CHECK(duration_text(row.ms) == row.text);
 }
 
+TEST_CASE("status tells of a reload that was refused")
+{
+    auto view = sample_view();
+    CHECK(!has(status_table(api("/api/v1/status", view)), "REFUSED"));
+    view.config.error = "rolegate.yaml:3:5: 'listenrs' is no key";
+    CHECK(
+        has(status_table(api("/api/v1/status", view)),
+            "\nthe last reload was REFUSED, the settings of before hold: rolegate.yaml:3:5: "
+            "'listenrs' is no key\n")
+    );
+}
+
 TEST_CASE("sizes are rounded as pg_size_pretty does")
 {
     const struct
