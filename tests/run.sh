@@ -9,7 +9,7 @@
 # asan      unit, replay, loopback under ASan and UBSan   tsan      loopback under TSan
 # fuzz      each fuzz target for FUZZ_SECONDS (5)         package   the .deb, its service, manual, completion and schema
 #
-# CI=true makes warnings errors. ROLEGATE_TEST_TIMEOUT_SCALE stretches every limit of the tests (1; of cluster 3).
+# CI=true makes warnings errors. ROLEGATE_TEST_TIMEOUT_SCALE stretches every limit of the tests (1; of cluster, asan, tsan 3).
 # The last line is always "N passed, N failed".
 set -uo pipefail
 
@@ -240,9 +240,12 @@ for part in "${parts[@]}"; do
         unit)     ctest_part unit release build 'unit|replay' ;;
         loopback) ctest_part loopback release build 'loopback|random' ;;
         lint)     ctest_part lint release build lint ;;
-        asan)     ctest_part asan asan build/asan 'unit|replay|random|loopback' test_programs ;;
+        # Sanitizers are slow, and the cluster tests run beside them.
+        asan)     ROLEGATE_TEST_TIMEOUT_SCALE=${ROLEGATE_TEST_TIMEOUT_SCALE:-3} \
+                      ctest_part asan asan build/asan 'unit|replay|random|loopback' test_programs ;;
         # What is pure runs on one thread.
-        tsan)     ctest_part tsan tsan build/tsan loopback loopback_tests ;;
+        tsan)     ROLEGATE_TEST_TIMEOUT_SCALE=${ROLEGATE_TEST_TIMEOUT_SCALE:-3} \
+                      ctest_part tsan tsan build/tsan loopback loopback_tests ;;
         fuzz)     fuzz_part ;;
         package)  package_part ;;
         cluster)  cluster_begin ;;

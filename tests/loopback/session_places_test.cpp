@@ -115,6 +115,7 @@ TEST_SUITE("session: places")
         }
         auto settings = with_maxconn(of_member ? burst : maxconn);
         settings.queue.max = burst;
+        settings.queue.timeout = scaled(120s); // nobody's turn comes too late
         census count;
         fake_postgres server(count.counted(serving()));
         proxy_fixture proxy(settings, 2, with_member_maxconn(of_member ? maxconn : burst));
